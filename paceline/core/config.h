@@ -1,0 +1,148 @@
+// Configuration: a registry of typed keys, filled by the modules that own them, and the values
+// that TOML, environment and flags gave. Precedence: flag, environment, file, default.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "paceline/core/result.h"
+#include "paceline/core/time.h"
+
+namespace paceline {
+
+/// What a key accepts. The kind decides parsing, the error text and how `init` writes it.
+enum class ConfigKind : std::uint8_t {
+  text,      // "any string"
+  choice,    // one of ConfigKey::choices
+  integer,   // 500; bounds in min, max
+  duration,  // "30s"; 0 and "0" mean off
+  bytes,     // "64MiB"; 0 and "0" mean off
+  boolean,   // true
+  list,      // a string or an array of strings
+  path,      // a string; relative to the file that names it, made absolute when loaded
+  value,     // any TOML value, given as a ConfigValue to the owner, who checks it
+};
+
+/// One key, declared once by the module that reads it.
+struct ConfigKey {
+  std::string_view name;  // "cache.l1.max"
+  ConfigKind kind = ConfigKind::text;
+  std::string_view fallback;  // as written in TOML: `500`, `"1h"`, `[]`; empty: required in a table
+  std::string_view meaning;   // one sentence, shown by `paceline init`
+  std::string_view guide = {};    // the guide's name for it: "idleTimeoutMillis"
+  std::string_view choices = {};  // for choice: "auto|text|json"; also words an integer may be
+  std::int64_t min = 0;           // for integer
+  std::int64_t max = INT64_MAX;   // for integer
+  bool secret = false;            // masked wherever a person reads it
+};
+
+/// Where a value stands, for messages: "app.toml:12:5".
+struct ConfigPlace {
+  std::string source;  // "default", "--set", "PACELINE_…", or a file name
+  std::uint32_t line = 0;
+  std::uint32_t column = 0;
+  std::string text() const;
+};
+
+/// A parsed TOML value with its place.
+struct ConfigValue {
+  using Table = std::vector<std::pair<std::string, ConfigValue>>;  // in the file's order
+  using Array = std::vector<ConfigValue>;
+  std::variant<std::monostate, std::string, std::int64_t, double, bool, Array, Table> data;
+  ConfigPlace place;
+
+  const Table* table() const { return std::get_if<Table>(&data); }
+  const Array* array() const { return std::get_if<Array>(&data); }
+  const std::string* string() const { return std::get_if<std::string>(&data); }
+  const std::int64_t* integer() const { return std::get_if<std::int64_t>(&data); }
+  const bool* boolean() const { return std::get_if<bool>(&data); }
+};
+
+/// Every key that a program knows. Built by its main: `registry.add(cluster_config_keys())`.
+class ConfigRegistry {
+ public:
+  void add(std::span<const ConfigKey> keys);
+  /// An array of tables: `[[resource]]` with these keys (names relative to the table).
+  void add_table(std::string_view name, std::span<const ConfigKey> keys, std::string_view meaning);
+  /// Replaces a default: an application's own, or the embedded one of `paceline serve`.
+  void set_fallback(std::string_view name, std::string fallback);
+
+  struct TableKeys {
+    std::string name;
+    std::string meaning;
+    std::vector<ConfigKey> keys;
+  };
+  const std::vector<ConfigKey>& keys() const { return keys_; }
+  const std::vector<TableKeys>& tables() const { return tables_; }
+  const ConfigKey* find(std::string_view name) const;
+  std::string_view fallback(const ConfigKey& key) const;
+
+ private:
+  std::vector<ConfigKey> keys_;
+  std::vector<TableKeys> tables_;
+  std::map<std::string, std::string, std::less<>> fallbacks_;
+};
+
+/// Checked, typed values of one key set: the top level, or one `[[resource]]`. Asking for a key
+/// that is not in the registry, or by the wrong kind, is a bug (check()).
+class ConfigSection {
+ public:
+  const std::string& text(std::string_view key) const;  // text, choice, path
+  std::int64_t integer(std::string_view key) const;
+  Duration duration(std::string_view key) const;
+  std::uint64_t bytes(std::string_view key) const;
+  bool boolean(std::string_view key) const;
+  const std::vector<std::string>& list(std::string_view key) const;
+  const ConfigValue& value(std::string_view key) const;
+  /// True when somebody set it, false when the default stands.
+  bool is_set(std::string_view key) const;
+  ConfigPlace place(std::string_view key) const;
+
+ private:
+  friend class Config;
+  struct Entry;
+  std::map<std::string, std::shared_ptr<const Entry>, std::less<>> entries_;
+};
+
+/// What the caller found outside: a file's text, the environment, the flags.
+struct ConfigSources {
+  std::string file_name;  // for messages and relative paths; empty: no file
+  std::string file_text;
+  std::vector<std::string> environment;  // "PACELINE_CACHE_L1_MAX=500"; others are ignored
+  std::vector<std::string> sets;         // "cache.l1.max=500", later wins
+};
+
+/// An effective configuration. Immutable; cheap to copy.
+class Config {
+ public:
+  /// All errors at once, one a line, each with place, what was expected and the nearest known key.
+  static Result<Config> load(const ConfigRegistry& registry, const ConfigSources& sources);
+
+  const ConfigSection& top() const { return top_; }
+  /// The `[[name]]` tables in the file's order; empty if there are none.
+  std::span<const ConfigSection> tables(std::string_view name) const;
+
+  /// TOML that loads to the same values with the same registry (paths are absolute by then).
+  /// Contains secrets: for a sealed memfd only.
+  std::string serialise() const;
+  /// One line a key: `cache.l1.max = 500   # app.toml:3:7`, secrets masked.
+  std::string describe() const;
+
+ private:
+  ConfigSection top_;
+  std::map<std::string, std::vector<ConfigSection>, std::less<>> tables_;
+};
+
+/// The commented file of `paceline init`: every key, its default commented out, its meaning.
+/// Loads unchanged. `preamble` stands at the top, `tables` is TOML for the example tables.
+std::string config_template(const ConfigRegistry& registry, std::string_view preamble,
+                            std::string_view tables);
+
+}  // namespace paceline
