@@ -52,18 +52,34 @@ struct ConfigPlace {
 };
 
 /// A parsed TOML value with its place.
+struct ConfigField;
 struct ConfigValue {
-  using Table = std::vector<std::pair<std::string, ConfigValue>>;  // in the file's order
+  using Table = std::vector<ConfigField>;  // in the file's order
   using Array = std::vector<ConfigValue>;
   std::variant<std::monostate, std::string, std::int64_t, double, bool, Array, Table> data;
   ConfigPlace place;
 
-  const Table* table() const { return std::get_if<Table>(&data); }
-  const Array* array() const { return std::get_if<Array>(&data); }
-  const std::string* string() const { return std::get_if<std::string>(&data); }
-  const std::int64_t* integer() const { return std::get_if<std::int64_t>(&data); }
-  const bool* boolean() const { return std::get_if<bool>(&data); }
+  // Null when the value is of another type.
+  const Table* table() const;
+  const Array* array() const;
+  const std::string* string() const;
+  const std::int64_t* integer() const;
+  const bool* boolean() const;
 };
+
+/// One `key = value` of a table.
+struct ConfigField {
+  std::string key;
+  ConfigValue value;
+};
+
+inline const ConfigValue::Table* ConfigValue::table() const { return std::get_if<Table>(&data); }
+inline const ConfigValue::Array* ConfigValue::array() const { return std::get_if<Array>(&data); }
+inline const std::string* ConfigValue::string() const { return std::get_if<std::string>(&data); }
+inline const std::int64_t* ConfigValue::integer() const {
+  return std::get_if<std::int64_t>(&data);
+}
+inline const bool* ConfigValue::boolean() const { return std::get_if<bool>(&data); }
 
 /// Every key that a program knows. Built by its main: `registry.add(cluster_config_keys())`.
 class ConfigRegistry {

@@ -1,0 +1,146 @@
+// The loop itself: readiness in, callbacks and coroutines out.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+
+#include "paceline/core.h"
+#include "paceline/loop/kernel.h"
+#include "paceline/loop/list.h"
+#include "paceline/loop/task.h"
+#include "paceline/loop/timer.h"
+
+namespace paceline {
+
+/// Plain numbers that the loop keeps about itself; whoever publishes metrics reads them.
+struct LoopStats {
+  std::uint64_t turns = 0;
+  std::uint64_t events = 0;
+  std::uint64_t resumed = 0;      // coroutines taken from the ready list
+  std::uint64_t timers_late = 0;  // timers that fired over 1 ms after their time
+  Duration busy{0};               // between waking and sleeping
+  Duration idle{0};               // inside the wait
+  Duration lag_worst{0};          // the longest turn since take_lag_worst(); what a new event waits
+  Duration timer_late_worst{0};   // the latest timer since take_lag_worst()
+};
+
+/// Receives readiness of one descriptor. Removing or destroying it inside any callback is fine:
+/// no event of the same turn reaches it afterwards.
+class Watch {
+ public:
+  Watch() = default;
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+  /// `events` as epoll gives them: EPOLLIN, EPOLLOUT, EPOLLHUP, EPOLLERR.
+  virtual void ready(std::uint32_t events) = 0;
+
+ protected:
+  ~Watch() = default;
+};
+
+class Loop {
+ public:
+  /// `kernel` outlives the loop.
+  explicit Loop(Kernel& kernel);
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+  ~Loop();
+
+  /// Turns until stop(). May be called again.
+  void run();
+  void stop() { stopped_ = true; }
+  /// One turn: waits (at most until `until`), then runs what is ready.
+  void turn(Time until = Time::max());
+
+  /// Stands still within a turn; for deadlines and ttl.
+  Time now() const { return now_; }
+  /// The last reading of the clock: the start of the turn, or what measure() read since. Where one
+  /// event's work ends the next one's begins, so N measured events cost N readings.
+  Time measured() const { return measured_; }
+  Time measure() { return measured_ = kernel_.now(); }
+
+  Result<void> add(Watch& watch, int fd, std::uint32_t events);
+  void modify(Watch& watch, int fd, std::uint32_t events);
+  /// Before the descriptor is closed: descriptions are shared with other processes.
+  void remove(Watch& watch, int fd);
+
+  void arm(Timer& timer, Time at) { timers_.arm(timer, at); }
+  /// Resumes `waiter` later in this turn or in the next; moves it from whatever list it is in.
+  void make_ready(Waiter& waiter);
+  Kernel& kernel() { return kernel_; }
+
+  const LoopStats& stats() const { return stats_; }
+  /// Answers the stats and begins new worst values.
+  LoopStats take_stats();
+
+  /// co_await loop.sleep_until(t)
+  class Sleep;
+  Sleep sleep_until(Time at);
+  Sleep sleep(Duration d);
+  /// co_await loop.yield(): lets everything else that is ready run first. For long work.
+  class Yield;
+  Yield yield();
+
+  /// Runs the loop until `task` is done; for mains and tests.
+  template <class T>
+  T run_until_done(Task<T> task) {
+    task.start();
+    while (!task.done()) turn();
+    return task.take();
+  }
+
+ private:
+  static constexpr std::size_t kEventsMax = 256;   // events of one wait
+  static constexpr std::size_t kResumesMax = 512;  // coroutines resumed before the next wait
+  void run_ready();
+
+  Kernel& kernel_;
+  TimerWheel timers_;
+  List<Waiter> ready_;
+  std::array<epoll_event, kEventsMax> events_;
+  int event_next_ = 0;
+  int event_count_ = 0;
+  bool stopped_ = false;
+  Time now_;
+  Time measured_;
+  LoopStats stats_;
+};
+
+class [[nodiscard]] Loop::Sleep final : Timer {
+ public:
+  Sleep(Loop& loop, Time at) : loop_(loop), at_(at) {}
+  bool await_ready() const { return at_ <= loop_.now(); }
+  void await_suspend(std::coroutine_handle<> handle) {
+    waiter_.handle = handle;
+    loop_.arm(*this, at_);
+  }
+  void await_resume() const {}
+
+ private:
+  void fire() override { loop_.make_ready(waiter_); }
+  Loop& loop_;
+  Time at_;
+  Waiter waiter_;
+};
+
+class [[nodiscard]] Loop::Yield {
+ public:
+  explicit Yield(Loop& loop) : loop_(loop) {}
+  bool await_ready() const { return false; }
+  void await_suspend(std::coroutine_handle<> handle) {
+    waiter_.handle = handle;
+    loop_.make_ready(waiter_);
+  }
+  void await_resume() const {}
+
+ private:
+  Loop& loop_;
+  Waiter waiter_;
+};
+
+inline Loop::Sleep Loop::sleep_until(Time at) { return {*this, at}; }
+inline Loop::Sleep Loop::sleep(Duration d) { return {*this, now_ + d}; }
+inline Loop::Yield Loop::yield() { return Yield(*this); }
+
+}  // namespace paceline

@@ -1,0 +1,66 @@
+// Timers: a hierarchical wheel of intrusive nodes. Arming and cancelling cost O(1); a timer fires
+// at its own nanosecond, because the loop sleeps with epoll_pwait2 until the earliest one.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "paceline/core.h"
+#include "paceline/loop/list.h"
+
+namespace paceline {
+
+class Loop;
+
+/// Fires once at `at`, unless cancelled or destroyed before. Embedded in its owner.
+class Timer : public ListNode {
+ public:
+  virtual void fire() = 0;
+  Time at() const { return at_; }
+  bool armed() const { return linked(); }
+  void cancel() { unlink(); }
+
+ protected:
+  ~Timer() = default;
+
+ private:
+  friend class TimerWheel;
+  Time at_;
+};
+
+/// Five levels of 64 slots; a slot of level 0 spans 1.05 ms (2^20 ns), the last level 17.6 s ×
+/// 64 ≈ 19 minutes a turn of the wheel (64^4 slots of level 0 each ≈ 4.9 hours). Later timers wait
+/// in the last level and move down as time passes.
+class TimerWheel {
+ public:
+  explicit TimerWheel(Time start);
+  void arm(Timer& timer, Time at);
+  /// The earliest moment at which advance() may have something to do; Time::max() if none.
+  Time next() const;
+  /// Fires what is due, in the order of slots; answers how late the latest of them was.
+  Duration advance(Time now);
+
+ private:
+  static constexpr int kSlotBits = 20;
+  static constexpr int kLevelBits = 6;
+  static constexpr int kLevels = 5;
+  static constexpr std::uint64_t kSlots = 1U << kLevelBits;
+  using Slot = List<Timer>;
+
+  std::uint64_t tick_of(Time at) const;
+  Time time_of(std::uint64_t tick) const;
+  void place(Timer& timer);
+  void cascade(int level);
+  void collect_due(Time now, Slot& due);
+  static std::size_t index(std::uint64_t tick, int level) {
+    return (tick >> (level * kLevelBits)) & (kSlots - 1);
+  }
+
+  Time start_;
+  std::uint64_t tick_ = 0;
+  std::array<std::array<Slot, kSlots>, kLevels> slots_;
+  std::array<std::uint64_t, kLevels> occupied_{};  // one bit a slot; may be set for an empty one
+  mutable Time soonest_ = Time::max();             // a lower bound over the current slot
+};
+
+}  // namespace paceline
