@@ -35,6 +35,12 @@ if(PACELINE_FUZZ)
 endif()
 add_link_options(-fuse-ld=lld)
 
+# Sources are named from the root of the tree in messages, logs and debug information, wherever
+# the clone lies: builds are reproducible, and ccache shares objects between clones.
+file(RELATIVE_PATH up ${CMAKE_BINARY_DIR} ${PROJECT_SOURCE_DIR})
+add_compile_options(-ffile-prefix-map=${PROJECT_SOURCE_DIR}/= -ffile-prefix-map=${up}=
+  -fdebug-compilation-dir=.)
+
 find_program(CCACHE ccache)
 mark_as_advanced(CCACHE)
 if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
