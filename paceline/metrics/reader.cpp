@@ -1,0 +1,109 @@
+#include "paceline/metrics/reader.h"
+
+#include <algorithm>
+#include <bit>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "paceline/metrics/layout.h"
+
+namespace paceline {
+
+namespace layout = metrics_layout;
+
+namespace {
+
+MetricValue read_value(std::span<const layout::Word> cells, MetricKind kind) {
+  MetricValue value;
+  if (kind == MetricKind::histogram) {
+    std::vector<std::uint64_t> buckets(HistogramScale::buckets);
+    for (std::size_t i = 0; i < buckets.size(); ++i) {
+      buckets[i] = cells[1 + i].load(std::memory_order_acquire);
+    }
+    value.histogram = HistogramTotals(std::move(buckets), cells[0].load(std::memory_order_acquire));
+    return value;
+  }
+  const std::uint64_t cell = cells[0].load(std::memory_order_acquire);
+  if (kind == MetricKind::counter) {
+    value.count = cell;
+  } else {
+    value.level = std::bit_cast<std::int64_t>(cell);
+  }
+  return value;
+}
+
+bool outlives_its_process(MetricKind kind) {
+  return kind == MetricKind::counter || kind == MetricKind::histogram;
+}
+
+void merge(MetricsTotals& totals, const MetricsTotals& series, SeatState state) {
+  for (const auto& [key, value] : series) {
+    if (state == SeatState::retired && !outlives_its_process(key.kind)) continue;
+    const auto [at, fresh] = totals.try_emplace(key);
+    MetricValue& total = at->second;
+    total.count += value.count;
+    total.histogram.merge(value.histogram);
+    if (key.kind == MetricKind::gauge_max) {
+      total.level = fresh ? value.level : std::max(total.level, value.level);
+    } else {
+      // Wraps instead of overflowing: the numbers are somebody else's.
+      total.level = std::bit_cast<std::int64_t>(std::bit_cast<std::uint64_t>(total.level) +
+                                                std::bit_cast<std::uint64_t>(value.level));
+    }
+  }
+}
+
+}  // namespace
+
+Result<MetricsSnapshot> read_metrics(std::span<const std::byte> bytes) {
+  const std::span<const layout::Word> words = layout::words_of(bytes);
+  const std::optional<layout::Header> header = layout::read_header(words);
+  if (!header) return fail(Code::corrupt, "no block of metrics here");
+  MetricsSnapshot snapshot;
+  snapshot.incarnation = header->incarnation;
+  snapshot.series[{"paceline_metrics_series_dropped_total", "", MetricKind::counter}].count =
+      header->dropped;
+  for (std::uint32_t i = 0; i < header->series; ++i) {
+    std::optional<layout::Entry> entry = layout::read_entry(words, *header, i);
+    if (!entry) {
+      return fail(Code::corrupt, "entry " + std::to_string(i) + " of a block of metrics is broken");
+    }
+    const MetricKind kind{entry->kind};
+    MetricValue value =
+        read_value(words.subspan(header->cells_at() + entry->first_cell, entry->cells), kind);
+    snapshot.series.insert_or_assign({std::move(entry->name), std::move(entry->labels), kind},
+                                     std::move(value));
+  }
+  // All loads above are acquires, so this one is later: the block was the same all the time.
+  if (words[layout::magic_at].load(std::memory_order_acquire) != layout::magic ||
+      words[layout::incarnation_at].load(std::memory_order_acquire) != header->incarnation) {
+    return fail(Code::corrupt, "a block of metrics changed while it was read");
+  }
+  return snapshot;
+}
+
+MetricsTotals MetricsReader::read(std::span<const MetricsSeat> seats) {
+  if (seen_.size() < seats.size()) seen_.resize(seats.size());
+  for (std::size_t i = 0; i < seats.size(); ++i) {
+    Result<MetricsSnapshot> now = read_metrics(seats[i].bytes);
+    if (!now) {
+      ++unreadable_;
+      continue;
+    }
+    if (now->incarnation != seen_[i].incarnation) {
+      merge(folded_, seen_[i].series, SeatState::retired);
+    }
+    seen_[i] = std::move(*now);
+  }
+  MetricsTotals totals = folded_;
+  for (std::size_t i = 0; i < seen_.size(); ++i) {
+    // A seat that is not in the list any more has no process either.
+    const SeatState state = i < seats.size() ? seats[i].state : SeatState::retired;
+    merge(totals, seen_[i].series, state);
+  }
+  return totals;
+}
+
+}  // namespace paceline
