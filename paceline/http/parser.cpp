@@ -1,0 +1,444 @@
+#include "paceline/http/parser.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "paceline/http/characters.h"
+#include "paceline/http/fields.h"
+#include "paceline/http/target.h"
+#include "paceline/http/words.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+namespace paceline {
+
+namespace {
+
+constexpr std::uint32_t offset_max = 65535;  // what RequestHead::Slice can hold
+
+/// The first byte that may not stand in a header value, or `end`.
+inline const char* value_end(const char* at, const char* end) {
+#ifdef __SSE2__
+  const __m128i last_control = _mm_set1_epi8(0x1f);
+  const __m128i tab = _mm_set1_epi8('\t');
+  const __m128i del = _mm_set1_epi8(0x7f);
+  for (; end - at >= 16; at += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
+    const __m128i bad = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(bytes, tab), control),
+                                     _mm_cmpeq_epi8(bytes, del));
+    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(bad));
+    if (mask != 0) return at + std::countr_zero(mask);
+  }
+#endif
+  while (at != end && characters::is(*at, characters::value)) ++at;
+  return at;
+}
+
+Method recognise(const char* at, std::size_t size) {
+  const std::string_view token(at, size);
+  if (token == "GET") return Method::get;
+  return method_from(token);
+}
+
+/// After "http://" or "https://", in any case; empty when it is something else.
+std::string_view without_scheme(std::string_view target) {
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (characters::same_ignoring_case(target.substr(0, scheme.size()), scheme)) {
+      return target.substr(scheme.size());
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+/// One call of parse_request_head(). A line is read within a window: the bytes that are there and
+/// that its limit allows. Running out of the window means "need more" or "too long".
+class RequestHeadParser {
+ public:
+  RequestHeadParser(std::string_view bytes, const ParserLimits& limits, RequestHead& head)
+      : base_(bytes.data()), size_(bytes.size()), limits_(limits), head_(head) {}
+
+  ParseStatus run() {
+    Phase phase = head_.phase_;
+    if (phase < Phase::header_start) {
+      if (!request_line(phase)) return status_;
+      phase = Phase::header_start;
+    } else {
+      at_ = base_ + head_.at_;
+    }
+    while (header_line(phase)) phase = Phase::header_start;
+    return status_;
+  }
+
+ private:
+  using Phase = RequestHead::Phase;
+  using Slice = RequestHead::Slice;
+
+  struct Window {
+    const char* end;
+    ParseError too_long;  // none: the bytes ended, not the limit
+  };
+
+  // Each step returns true to go on; false when status_ is the answer.
+  bool request_line(Phase phase);
+  bool leading_line();
+  bool method(const Window& window);
+  bool path(const Window& window);
+  bool query(const Window& window);
+  bool version(const Window& window);
+  bool version_slowly(const Window& window);
+  bool finish_request_line();
+  bool absolute_target(std::string_view target);
+  bool header_line(Phase phase);
+  ParseError note_header(const char* name, std::size_t size, std::string_view value);
+  ParseError note_host(std::string_view value);
+  ParseError note_length(std::string_view value);
+  ParseError note_encoding(std::string_view value);
+  ParseError note_expect(std::string_view value);
+  void note(KnownHeader kind);
+  bool finish();
+
+  std::uint16_t offset(const char* at) const { return static_cast<std::uint16_t>(at - base_); }
+  Slice slice(const char* from, const char* to) const {
+    return {offset(from), static_cast<std::uint16_t>(to - from)};
+  }
+  Slice slice(std::string_view text) const { return slice(text.data(), text.data() + text.size()); }
+
+  Window window(std::uint32_t line_max, ParseError line_error) const {
+    const std::uint32_t head_max = std::min(limits_.head_max, offset_max);
+    const std::uint32_t line_limit = head_.line_ + std::min(line_max, offset_max);
+    const std::uint32_t limit = std::min(line_limit, head_max);
+    if (size_ < limit) return {base_ + size_, ParseError::none};
+    return {base_ + limit, line_limit <= head_max ? line_error : ParseError::head_long};
+  }
+
+  bool fail_at(ParseError error, const char* at) {
+    head_.phase_ = Phase::finished;
+    status_ = {ParseState::failed, error, static_cast<std::uint32_t>(at - base_)};
+    return false;
+  }
+  /// The window ended within `phase`; `at` is the first byte to look at again.
+  bool out_of_bytes(Phase phase, const char* at, const Window& window) {
+    if (window.too_long != ParseError::none) return fail_at(window.too_long, window.end);
+    head_.phase_ = phase;
+    head_.at_ = offset(at);
+    status_ = {ParseState::need_more, ParseError::none, static_cast<std::uint32_t>(size_)};
+    return false;
+  }
+
+  const char* const base_;
+  const std::size_t size_;
+  const ParserLimits& limits_;
+  RequestHead& head_;
+  const char* at_ = nullptr;
+  ParseStatus status_;
+};
+
+inline bool RequestHeadParser::request_line(Phase phase) {
+  if (phase == Phase::start) {
+    at_ = base_;
+    if (!leading_line()) return false;
+    phase = Phase::method;
+  } else {
+    at_ = base_ + head_.at_;
+  }
+  const Window line = window(limits_.line_max, ParseError::line_long);
+  switch (phase) {
+    case Phase::method:
+      if (!method(line)) return false;
+      [[fallthrough]];
+    case Phase::path:
+      if (!path(line)) return false;
+      [[fallthrough]];
+    case Phase::query:
+      if (!query(line)) return false;
+      [[fallthrough]];
+    default:
+      return version(line) && finish_request_line();
+  }
+}
+
+/// RFC 9112 §2.2: one empty line before the request line is skipped.
+inline bool RequestHeadParser::leading_line() {
+  const Window all{base_ + size_, ParseError::none};
+  if (size_ == 0) return out_of_bytes(Phase::start, at_, all);
+  if (*at_ != '\r') [[likely]] {
+    return true;
+  }
+  if (size_ == 1) return out_of_bytes(Phase::start, at_, all);
+  if (at_[1] != '\n') return fail_at(ParseError::bare_cr, at_);
+  at_ += 2;
+  head_.line_ = 2;
+  return true;
+}
+
+/// Short enough to be read again from its start.
+inline bool RequestHeadParser::method(const Window& window) {
+  const char* const start = at_;
+  const char* at = start;
+  while (at != window.end && characters::is(*at, characters::token)) {
+    if (static_cast<std::size_t>(at - start) == method_size_max) {
+      return fail_at(ParseError::method, at);
+    }
+    ++at;
+  }
+  if (at == window.end) return out_of_bytes(Phase::method, start, window);
+  if (*at != ' ' || at == start) [[unlikely]] {
+    if (*at == '\n') return fail_at(ParseError::bare_lf, at);
+    return fail_at(*at == '\r' ? ParseError::request_line : ParseError::method, at);
+  }
+  head_.method_text_ = slice(start, at);
+  head_.method_ = recognise(start, static_cast<std::size_t>(at - start));
+  if (head_.method_ == Method::connect) return fail_at(ParseError::connect, start);
+  at_ = at + 1;
+  head_.target_.at = head_.path_.at = offset(at_);
+  return true;
+}
+
+inline bool RequestHeadParser::path(const Window& window) {
+  const char* at = at_;
+  unsigned seen = 0;
+  while (at != window.end) {
+    const unsigned classes = characters::classes(*at);
+    if ((classes & characters::target) == 0) break;
+    seen |= classes;
+    ++at;
+  }
+  if ((seen & characters::careful) != 0) head_.careful_ = true;
+  if (at == window.end) return out_of_bytes(Phase::path, at, window);
+  head_.path_.size = static_cast<std::uint16_t>(offset(at) - head_.path_.at);
+  // A '?' is stepped over; whatever else ended the path, query() looks at it.
+  if (*at == '?') ++at;
+  head_.query_.at = offset(at);
+  at_ = at;
+  return true;
+}
+
+/// Also ends a target that has no query.
+inline bool RequestHeadParser::query(const Window& window) {
+  const char* at = at_;
+  if (head_.query_.at != head_.path_.at + head_.path_.size) {  // path() stepped over a '?'
+    while (at != window.end && (characters::is(*at, characters::target) || *at == '?')) ++at;
+    if (at == window.end) return out_of_bytes(Phase::query, at, window);
+  }
+  head_.query_.size = static_cast<std::uint16_t>(offset(at) - head_.query_.at);
+  head_.target_.size = static_cast<std::uint16_t>(offset(at) - head_.target_.at);
+  if (*at != ' ' || head_.target_.size == 0) [[unlikely]] {
+    if (*at == '\n') return fail_at(ParseError::bare_lf, at);
+    const bool short_line = *at == '\r' || *at == ' ';
+    return fail_at(short_line ? ParseError::request_line : ParseError::target, at);
+  }
+  at_ = at + 1;
+  return true;
+}
+
+inline bool RequestHeadParser::version(const Window& window) {
+  if (window.end - at_ < 10) return version_slowly(window);
+  const std::uint64_t word = words::load64(at_);
+  const bool one = word == words::load64("HTTP/1.1");
+  if ((!one && word != words::load64("HTTP/1.0")) || at_[8] != '\r' || at_[9] != '\n')
+      [[unlikely]] {
+    return version_slowly(window);
+  }
+  head_.version_minor_ = one ? 1 : 0;
+  at_ += 10;
+  return true;
+}
+
+/// Byte by byte, to name the first wrong one. Short enough to be read again from its start.
+[[gnu::noinline]] bool RequestHeadParser::version_slowly(const Window& window) {
+  constexpr std::string_view wanted = "HTTP/1.1\r\n";
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const char* const at = at_ + i;
+    if (at == window.end) return out_of_bytes(Phase::version, at_, window);
+    if (*at == wanted[i] || (i == 7 && *at == '0')) continue;
+    if (*at == '\n') return fail_at(ParseError::bare_lf, at);
+    if (i == 9) return fail_at(ParseError::bare_cr, at - 1);
+    const bool other_version = (i == 5 || i == 7) && characters::is(*at, characters::digit);
+    return fail_at(other_version ? ParseError::version : ParseError::version_syntax, at);
+  }
+  head_.version_minor_ = at_[7] == '1' ? 1 : 0;
+  at_ += wanted.size();
+  return true;
+}
+
+inline bool RequestHeadParser::finish_request_line() {
+  const std::string_view target(base_ + head_.target_.at, head_.target_.size);
+  head_.line_ = offset(at_);
+  if (target.front() != '/') [[unlikely]] {
+    const bool asterisk = target == "*" && head_.method_ == Method::options;
+    if (!asterisk && !absolute_target(target)) {
+      return fail_at(ParseError::target, target.data());
+    }
+  }
+  if (head_.careful_) {
+    const std::string_view path(base_ + head_.path_.at, head_.path_.size);
+    if (!is_safe_path(path)) return fail_at(ParseError::path, path.data());
+  }
+  return true;
+}
+
+/// http://host:port/path: its host wins over the Host header (RFC 9112 §3.2.2).
+[[gnu::noinline]] bool RequestHeadParser::absolute_target(std::string_view target) {
+  const std::string_view rest = without_scheme(target);
+  const std::string_view authority = rest.substr(0, rest.find_first_of("/?"));
+  if (!fields::is_host(authority)) return false;
+  head_.absolute_ = true;
+  head_.host_ = slice(authority);
+  const char* const path_end = base_ + head_.path_.at + head_.path_.size;
+  head_.path_ = slice(authority.data() + authority.size(), path_end);
+  return true;
+}
+
+/// One header line, or the empty line that ends the head.
+inline bool RequestHeadParser::header_line(Phase phase) {
+  const Window line = window(limits_.header_max, ParseError::header_long);
+  const char* const start = base_ + head_.line_;
+  const char* at = at_;
+  if (phase == Phase::header_start) {
+    if (at == line.end) return out_of_bytes(Phase::header_start, at, line);
+    if (*at == '\r') {
+      if (line.end - at < 2) return out_of_bytes(Phase::header_start, at, line);
+      if (at[1] != '\n') return fail_at(ParseError::bare_cr, at);
+      at_ = at + 2;
+      return finish();
+    }
+    const std::uint32_t most = RequestHead::headers_max;
+    if (head_.count_ >= std::min(limits_.headers_max, most)) {
+      return fail_at(ParseError::headers_many, at);
+    }
+  }
+  const char* colon = base_ + head_.colon_;
+  if (phase != Phase::header_value) {
+    while (at != line.end && characters::is(*at, characters::token)) ++at;
+    if (at == line.end) return out_of_bytes(Phase::header_name, at, line);
+    if (*at != ':' || at == start) [[unlikely]] {
+      if (*at == '\n') return fail_at(ParseError::bare_lf, at);
+      const bool folded = at == start && (*at == ' ' || *at == '\t') && head_.count_ != 0;
+      return fail_at(folded ? ParseError::obs_fold : ParseError::header_name, at);
+    }
+    colon = at++;
+    head_.colon_ = offset(colon);
+  }
+  at = value_end(at, line.end);
+  if (at == line.end) return out_of_bytes(Phase::header_value, at, line);
+  if (*at != '\r') [[unlikely]] {
+    return fail_at(*at == '\n' ? ParseError::bare_lf : ParseError::header_value, at);
+  }
+  if (line.end - at < 2) return out_of_bytes(Phase::header_value, at, line);
+  if (at[1] != '\n') return fail_at(ParseError::bare_cr, at);
+
+  const std::string_view value = fields::trimmed({colon + 1, at});
+  const auto name_size = static_cast<std::size_t>(colon - start);
+  const ParseError error = note_header(start, name_size, value);
+  if (error != ParseError::none) [[unlikely]] {
+    return fail_at(error, colon + 1);
+  }
+  head_.slots_[head_.count_++] = {offset(start), static_cast<std::uint16_t>(name_size),
+                                  offset(value.data()), static_cast<std::uint16_t>(value.size())};
+  at_ = at + 2;
+  head_.line_ = offset(at_);
+  return true;
+}
+
+inline void RequestHeadParser::note(KnownHeader kind) {
+  std::uint8_t& place = head_.known_[static_cast<std::size_t>(kind)];
+  if (place == 0) place = static_cast<std::uint8_t>(head_.count_ + 1);
+}
+
+/// The headers that the server needs, told apart by size first.
+inline ParseError RequestHeadParser::note_header(const char* name, std::size_t size,
+                                                 std::string_view value) {
+  using words::is_name;
+  switch (size) {
+    case 4:
+      if (is_name(name, "host")) return note_host(value);
+      break;
+    case 6:
+      if (is_name(name, "accept")) note(KnownHeader::accept);
+      if (is_name(name, "expect")) return note_expect(value);
+      break;
+    case 8:
+      if (is_name(name, "if-match")) note(KnownHeader::if_match);
+      break;
+    case 10:
+      if (is_name(name, "connection")) {
+        const fields::ConnectionOptions options = fields::connection(value);
+        head_.asks_close_ |= options.close;
+        head_.asks_keep_alive_ |= options.keep_alive;
+      }
+      break;
+    case 12:
+      if (is_name(name, "content-type")) note(KnownHeader::content_type);
+      if (is_name(name, "x-request-id")) note(KnownHeader::request_id);
+      break;
+    case 13:
+      if (is_name(name, "if-none-match")) note(KnownHeader::if_none_match);
+      if (is_name(name, "cache-control")) note(KnownHeader::cache_control);
+      break;
+    case 14:
+      if (is_name(name, "content-length")) return note_length(value);
+      break;
+    case 17:
+      if (is_name(name, "transfer-encoding")) return note_encoding(value);
+      break;
+    default:
+      break;
+  }
+  return ParseError::none;
+}
+
+inline ParseError RequestHeadParser::note_host(std::string_view value) {
+  if (head_.host_seen_) return ParseError::host_repeated;
+  if (!fields::is_host(value)) return ParseError::host;
+  head_.host_seen_ = true;
+  if (!head_.absolute_) head_.host_ = slice(value);
+  return ParseError::none;
+}
+
+inline ParseError RequestHeadParser::note_length(std::string_view value) {
+  if (head_.chunked_) return ParseError::length_and_chunked;
+  const std::optional<std::uint64_t> length = fields::content_length(value);
+  if (head_.has_content_length_ || !length) return ParseError::content_length;
+  head_.has_content_length_ = true;
+  head_.content_length_ = *length;
+  return ParseError::none;
+}
+
+inline ParseError RequestHeadParser::note_encoding(std::string_view value) {
+  if (head_.has_content_length_) return ParseError::length_and_chunked;
+  if (head_.chunked_ || head_.version_minor_ == 0) return ParseError::transfer_encoding;
+  head_.chunked_ = true;
+  return fields::transfer_encoding(value);
+}
+
+inline ParseError RequestHeadParser::note_expect(std::string_view value) {
+  if (!characters::same_ignoring_case(value, "100-continue")) return ParseError::expect;
+  head_.expect_continue_ = head_.version_minor_ == 1;
+  return ParseError::none;
+}
+
+/// `at_` stands behind the empty line.
+inline bool RequestHeadParser::finish() {
+  if (!head_.host_seen_ && head_.version_minor_ == 1) {
+    return fail_at(ParseError::host_missing, at_ - 2);
+  }
+  head_.keep_alive_ = !head_.asks_close_ && (head_.version_minor_ == 1 || head_.asks_keep_alive_);
+  head_.expect_continue_ = head_.expect_continue_ && head_.has_body();
+  head_.phase_ = Phase::finished;
+  status_ = {ParseState::complete, ParseError::none, static_cast<std::uint32_t>(at_ - base_)};
+  return false;
+}
+
+ParseStatus parse_request_head(std::string_view bytes, const ParserLimits& limits,
+                               RequestHead& head) {
+  if (head.phase_ == RequestHead::Phase::finished) head.reset();
+  head.base_ = bytes.data();
+  return RequestHeadParser(bytes, limits, head).run();
+}
+
+}  // namespace paceline
