@@ -33,6 +33,10 @@ struct Scope::Promise : ListNode {
   void unhandled_exception() const noexcept { check(false, "exception left a background task"); }
 };
 
+Scope::Scope(Loop& loop) : emptied_(loop) { emptied_.set(); }
+
+Scope::~Scope() { cancel(); }
+
 Scope::Runner Scope::run(Scope&, Task<void> task) { co_await task; }
 
 void Scope::spawn(Task<void> task) {

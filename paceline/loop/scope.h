@@ -15,10 +15,10 @@ namespace paceline {
 /// they came. A task must not destroy its own scope, and must not let an exception out (check()).
 class Scope {
  public:
-  explicit Scope(Loop& loop) : emptied_(loop) { emptied_.set(); }
+  explicit Scope(Loop& loop);
   Scope(const Scope&) = delete;
   Scope& operator=(const Scope&) = delete;
-  ~Scope() { cancel(); }
+  ~Scope();
 
   /// Runs `task` up to its first suspension now, the rest in the background.
   void spawn(Task<void> task);
