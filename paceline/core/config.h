@@ -76,9 +76,7 @@ struct ConfigField {
 inline const ConfigValue::Table* ConfigValue::table() const { return std::get_if<Table>(&data); }
 inline const ConfigValue::Array* ConfigValue::array() const { return std::get_if<Array>(&data); }
 inline const std::string* ConfigValue::string() const { return std::get_if<std::string>(&data); }
-inline const std::int64_t* ConfigValue::integer() const {
-  return std::get_if<std::int64_t>(&data);
-}
+inline const std::int64_t* ConfigValue::integer() const { return std::get_if<std::int64_t>(&data); }
 inline const bool* ConfigValue::boolean() const { return std::get_if<bool>(&data); }
 
 /// Every key that a program knows. Built by its main: `registry.add(cluster_config_keys())`.

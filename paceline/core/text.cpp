@@ -173,6 +173,10 @@ void append_json_string(std::string& out, std::string_view text) {
       out += text[0];
     } else if (c < 0x20 || c == 0x7f) {
       append_json_control(out, c);
+    } else if (c == 0xc2 && text.size() > 1 && (text[1] & 0xe0) == 0x80) {
+      // U+0080 to U+009F: controls too, some terminals obey them.
+      append_json_control(out, static_cast<unsigned char>(text[1]));
+      taken = 2;
     } else if (const std::size_t length = utf8_length(text); length > 0) {
       out.append(text.substr(0, length));
       taken = length;

@@ -76,6 +76,9 @@ TEST(Text, JsonStringsEscapeWhatJsonForbids) {
   EXPECT_EQ(json("a\"b\\c"), R"("a\"b\\c")");
   EXPECT_EQ(json("a\nb\tc\rd"), R"("a\nb\tc\rd")");
   EXPECT_EQ(json(std::string_view("\0\x1b\x7f", 3)), R"("\u0000\u001b\u007f")");
+  EXPECT_EQ(json("\xc2\x9b"
+                 "1m"),
+            R"("\u009b1m")");
   EXPECT_EQ(json("häß→🎉"), "\"häß→🎉\"");
 }
 
