@@ -6,3 +6,4 @@
 #include "paceline/sqlite/migrations.h"  // IWYU pragma: export
 #include "paceline/sqlite/parameters.h"  // IWYU pragma: export
 #include "paceline/sqlite/value.h"       // IWYU pragma: export
+#include "paceline/sqlite/writer.h"      // IWYU pragma: export

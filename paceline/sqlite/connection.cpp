@@ -171,6 +171,10 @@ void Connection::limit_time(Duration limit) {
                            this);
 }
 
+void Connection::start_clock() {
+  if (time_limit_ > Duration::zero()) run_until_ = Clock::now() + time_limit_;
+}
+
 Result<void> Connection::control(Transaction step) {
   const auto index = static_cast<std::size_t>(step);
   sqlite3_stmt*& statement = controls_[index];
@@ -191,6 +195,7 @@ Result<void> Connection::control(Transaction step) {
 
 Result<void> Connection::set_pragma(std::string_view assignment) {
   const std::string sql = "PRAGMA " + std::string(assignment);
+  start_clock();
   controlling_ = true;
   const int code = sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr);
   controlling_ = false;
@@ -239,6 +244,13 @@ Result<Statement> Connection::prepare(std::string_view sql) {
                 "one statement is expected, a second begins at: " + printable(rest, 60));
   }
   return statement;
+}
+
+Result<StatementInfo> Connection::describe(std::string_view sql) {
+  PACELINE_TRY_VALUE(const Statement statement, prepare(sql));
+  return StatementInfo{.parameters = statement.parameters(),
+                       .columns = statement.columns(),
+                       .read_only = statement.read_only()};
 }
 
 Result<Statement*> Connection::cached(std::string_view sql) {

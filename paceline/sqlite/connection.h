@@ -104,6 +104,13 @@ class [[nodiscard]] Statement {
   std::vector<SqlColumn> columns_;
 };
 
+/// What a statement asks for and what it answers, found without running it.
+struct StatementInfo {
+  std::vector<std::string> parameters;
+  std::vector<SqlColumn> columns;
+  bool read_only = false;
+};
+
 class Connection {
  public:
   /// Opens and reads the file's header and schema. Errors say what a person can do: not_found
@@ -118,6 +125,8 @@ class Connection {
   /// are refused: whoever owns the connection does these. A syntax error is Code::invalid with
   /// line and column; error_offset() has the byte.
   Result<Statement> prepare(std::string_view sql);
+  /// prepare() for those who only want to know: resources are checked with it at the start.
+  Result<StatementInfo> describe(std::string_view sql);
   /// The same through the cache of statements. Valid until the next call on this connection.
   Result<Statement*> cached(std::string_view sql);
   /// cached() and run().
@@ -162,6 +171,7 @@ class Connection {
   std::unexpected<Error> failed_compile(std::string_view sql);
   Error explain(int code, std::string_view what) const;
   Result<sqlite3_stmt*> compile(std::string_view sql, const char** tail);
+  void start_clock();
   static int authorise(void* self, int action, const char* first, const char* second,
                        const char* database, const char* trigger);
   static int on_progress(void* self);

@@ -143,9 +143,7 @@ Result<SqlResult> Statement::run(const SqlParameters& parameters, const SqlLimit
   const Reset reset(handle_);
   connection_->failure_ = SqlFailure::none;
   PACELINE_TRY(bind(parameters));
-  if (connection_->time_limit_ > Duration::zero()) {
-    connection_->run_until_ = Clock::now() + connection_->time_limit_;
-  }
+  connection_->start_clock();
   SqlResult result;
   const int before = sqlite3_total_changes(connection_->handle_);
   PACELINE_TRY(collect(result, limits));
