@@ -4,7 +4,8 @@
     pytest-3 --paceline=build/dev/bin/paceline tests  runs these alone
 
 A test starts its own servers on loopback, in its own folder, and every fixture stops what it
-started. Nothing here sleeps for a fixed time: `wait_until` polls a condition with a deadline.
+started. No test sleeps for a fixed time: `wait_until` polls a condition with a deadline
+(`from conftest import wait_until`). Names of test files are unique across the folders.
 """
 
 import json
@@ -54,18 +55,11 @@ def wait_until(condition, what, deadline=START_DEADLINE):
             return value
         if time.monotonic() >= end:
             pytest.fail(f"waited {deadline} s for {what() if callable(what) else what}")
-        select_pause(POLL_INTERVAL)
-
-
-def select_pause(seconds):
-    """Between two polls of a condition, never instead of one."""
-    import select
-
-    select.select([], [], [], seconds)
+        time.sleep(POLL_INTERVAL)  # between two polls; the only one in all tests
 
 
 def free_port():
-    """A loopback port that was free a moment ago. Prefer port 0 and `Cluster.address`."""
+    """A loopback port that was free a moment ago. Prefer port 0 and `Cluster.url`."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -227,6 +221,11 @@ def build_folder(paceline):
 def hello(paceline):
     """The program of examples/hello from the same build."""
     return paceline.with_name("hello")
+
+
+@pytest.fixture
+def port():
+    return free_port()
 
 
 @pytest.fixture
