@@ -5,7 +5,7 @@ include(CMakePackageConfigHelpers)
 get_property(modules GLOBAL PROPERTY paceline_modules)
 install(TARGETS ${modules} EXPORT paceline ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY paceline DESTINATION include FILES_MATCHING PATTERN "*.h"
-        PATTERN corpus EXCLUDE)
+        PATTERN corpus EXCLUDE PATTERN "test_*.h" EXCLUDE)
 if(TARGET paceline)
   install(TARGETS paceline RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
