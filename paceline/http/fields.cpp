@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "paceline/http/characters.h"
+#include "paceline/http/words.h"
 
 namespace paceline::fields {
 
@@ -13,9 +14,12 @@ bool all(std::string_view text, std::uint8_t wanted) {
 }
 
 bool is_port(std::string_view text) {
-  if (text.empty() || text.size() > 5 || !all(text, characters::digit)) return false;
+  if (text.empty() || text.size() > 5) return false;
   unsigned port = 0;
-  for (const char c : text) port = port * 10 + characters::hex_value(c);
+  for (const char c : text) {
+    if (!characters::is(c, characters::digit)) return false;
+    port = port * 10 + static_cast<unsigned>(c - '0');
+  }
   return port <= 65535;
 }
 
@@ -60,30 +64,26 @@ ParseError transfer_encoding(std::string_view value) {
 }
 
 bool is_host(std::string_view value) {
-  std::string_view port;
-  bool has_port = false;
-  std::size_t name_size = 0;
+  const char* at = value.data();
+  const char* const end = at + value.size();
   if (value.starts_with('[')) {
     const std::size_t close = value.find(']');
     if (close == std::string_view::npos || !is_ipv6(value.substr(1, close - 1))) return false;
-    name_size = close + 1;
-    has_port = name_size < value.size();
-    if (has_port && value[name_size] != ':') return false;
+    at += close + 1;
   } else {
-    while (name_size < value.size() && characters::is(value[name_size], characters::host)) {
-      ++name_size;
-    }
-    if (name_size == 0) return false;
-    has_port = name_size < value.size();
-    if (has_port && value[name_size] != ':') return false;
+    while (at != end && characters::is(*at, characters::host)) ++at;
+    if (at == value.data()) return false;
   }
-  if (has_port) port = value.substr(name_size + 1);
-  return !has_port || is_port(port);
+  return at == end || (*at == ':' && is_port({at + 1, end}));
 }
 
 ConnectionOptions connection(std::string_view value) {
   using characters::same_ignoring_case;
   ConnectionOptions options;
+  if (value.size() == 10 && words::is_name(value.data(), "keep-alive")) {  // nearly always
+    options.keep_alive = true;
+    return options;
+  }
   for (;;) {
     const std::size_t comma = value.find(',');
     const std::string_view option = trimmed(value.substr(0, comma));

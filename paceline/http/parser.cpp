@@ -1,47 +1,18 @@
 #include "paceline/http/parser.h"
 
 #include <algorithm>
-#include <bit>
 
 #include "paceline/http/characters.h"
 #include "paceline/http/fields.h"
+#include "paceline/http/scan.h"
 #include "paceline/http/target.h"
 #include "paceline/http/words.h"
-
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 namespace paceline {
 
 namespace {
 
 constexpr std::uint32_t offset_max = 65535;  // what RequestHead::Slice can hold
-
-/// The first byte that may not stand in a header value, or `end`.
-inline const char* value_end(const char* at, const char* end) {
-#ifdef __SSE2__
-  const __m128i last_control = _mm_set1_epi8(0x1f);
-  const __m128i tab = _mm_set1_epi8('\t');
-  const __m128i del = _mm_set1_epi8(0x7f);
-  for (; end - at >= 16; at += 16) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-    const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
-    const __m128i bad = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(bytes, tab), control),
-                                     _mm_cmpeq_epi8(bytes, del));
-    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(bad));
-    if (mask != 0) return at + std::countr_zero(mask);
-  }
-#endif
-  while (at != end && characters::is(*at, characters::value)) ++at;
-  return at;
-}
-
-Method recognise(const char* at, std::size_t size) {
-  const std::string_view token(at, size);
-  if (token == "GET") return Method::get;
-  return method_from(token);
-}
 
 /// After "http://" or "https://", in any case; empty when it is something else.
 std::string_view without_scheme(std::string_view target) {
@@ -60,7 +31,13 @@ std::string_view without_scheme(std::string_view target) {
 class RequestHeadParser {
  public:
   RequestHeadParser(std::string_view bytes, const ParserLimits& limits, RequestHead& head)
-      : base_(bytes.data()), size_(bytes.size()), limits_(limits), head_(head) {}
+      : base_(bytes.data()),
+        size_(bytes.size()),
+        head_max_(std::min(limits.head_max, offset_max)),
+        line_max_(std::min(limits.line_max, offset_max)),
+        header_max_(std::min(limits.header_max, offset_max)),
+        headers_max_(std::min<std::uint32_t>(limits.headers_max, RequestHead::headers_max)),
+        head_(head) {}
 
   ParseStatus run() {
     Phase phase = head_.phase_;
@@ -87,6 +64,7 @@ class RequestHeadParser {
   bool request_line(Phase phase);
   bool leading_line();
   bool method(const Window& window);
+  bool end_method(const char* start, const char* end);
   bool path(const Window& window);
   bool query(const Window& window);
   bool version(const Window& window);
@@ -109,11 +87,10 @@ class RequestHeadParser {
   Slice slice(std::string_view text) const { return slice(text.data(), text.data() + text.size()); }
 
   Window window(std::uint32_t line_max, ParseError line_error) const {
-    const std::uint32_t head_max = std::min(limits_.head_max, offset_max);
-    const std::uint32_t line_limit = head_.line_ + std::min(line_max, offset_max);
-    const std::uint32_t limit = std::min(line_limit, head_max);
+    const std::uint32_t line_limit = head_.line_ + line_max;
+    const std::uint32_t limit = std::min(line_limit, head_max_);
     if (size_ < limit) return {base_ + size_, ParseError::none};
-    return {base_ + limit, line_limit <= head_max ? line_error : ParseError::head_long};
+    return {base_ + limit, line_limit <= head_max_ ? line_error : ParseError::head_long};
   }
 
   bool fail_at(ParseError error, const char* at) {
@@ -132,13 +109,16 @@ class RequestHeadParser {
 
   const char* const base_;
   const std::size_t size_;
-  const ParserLimits& limits_;
+  const std::uint32_t head_max_;
+  const std::uint32_t line_max_;
+  const std::uint32_t header_max_;
+  const std::uint32_t headers_max_;
   RequestHead& head_;
   const char* at_ = nullptr;
   ParseStatus status_;
 };
 
-inline bool RequestHeadParser::request_line(Phase phase) {
+[[gnu::always_inline]] inline bool RequestHeadParser::request_line(Phase phase) {
   if (phase == Phase::start) {
     at_ = base_;
     if (!leading_line()) return false;
@@ -146,7 +126,7 @@ inline bool RequestHeadParser::request_line(Phase phase) {
   } else {
     at_ = base_ + head_.at_;
   }
-  const Window line = window(limits_.line_max, ParseError::line_long);
+  const Window line = window(line_max_, ParseError::line_long);
   switch (phase) {
     case Phase::method:
       if (!method(line)) return false;
@@ -163,7 +143,7 @@ inline bool RequestHeadParser::request_line(Phase phase) {
 }
 
 /// RFC 9112 §2.2: one empty line before the request line is skipped.
-inline bool RequestHeadParser::leading_line() {
+[[gnu::always_inline]] inline bool RequestHeadParser::leading_line() {
   const Window all{base_ + size_, ParseError::none};
   if (size_ == 0) return out_of_bytes(Phase::start, at_, all);
   if (*at_ != '\r') [[likely]] {
@@ -177,8 +157,12 @@ inline bool RequestHeadParser::leading_line() {
 }
 
 /// Short enough to be read again from its start.
-inline bool RequestHeadParser::method(const Window& window) {
+[[gnu::always_inline]] inline bool RequestHeadParser::method(const Window& window) {
   const char* const start = at_;
+  if (window.end - start >= 4 && words::load32(start) == words::load32("GET ")) [[likely]] {
+    head_.method_ = Method::get;
+    return end_method(start, start + 3);
+  }
   const char* at = start;
   while (at != window.end && characters::is(*at, characters::token)) {
     if (static_cast<std::size_t>(at - start) == method_size_max) {
@@ -191,15 +175,20 @@ inline bool RequestHeadParser::method(const Window& window) {
     if (*at == '\n') return fail_at(ParseError::bare_lf, at);
     return fail_at(*at == '\r' ? ParseError::request_line : ParseError::method, at);
   }
-  head_.method_text_ = slice(start, at);
-  head_.method_ = recognise(start, static_cast<std::size_t>(at - start));
+  head_.method_ = method_from({start, at});
   if (head_.method_ == Method::connect) return fail_at(ParseError::connect, start);
-  at_ = at + 1;
+  return end_method(start, at);
+}
+
+[[gnu::always_inline]] inline bool RequestHeadParser::end_method(const char* start,
+                                                                 const char* end) {
+  head_.method_text_ = slice(start, end);
+  at_ = end + 1;
   head_.target_.at = head_.path_.at = offset(at_);
   return true;
 }
 
-inline bool RequestHeadParser::path(const Window& window) {
+[[gnu::always_inline]] inline bool RequestHeadParser::path(const Window& window) {
   const char* at = at_;
   unsigned seen = 0;
   while (at != window.end) {
@@ -219,7 +208,7 @@ inline bool RequestHeadParser::path(const Window& window) {
 }
 
 /// Also ends a target that has no query.
-inline bool RequestHeadParser::query(const Window& window) {
+[[gnu::always_inline]] inline bool RequestHeadParser::query(const Window& window) {
   const char* at = at_;
   if (head_.query_.at != head_.path_.at + head_.path_.size) {  // path() stepped over a '?'
     while (at != window.end && (characters::is(*at, characters::target) || *at == '?')) ++at;
@@ -236,7 +225,7 @@ inline bool RequestHeadParser::query(const Window& window) {
   return true;
 }
 
-inline bool RequestHeadParser::version(const Window& window) {
+[[gnu::always_inline]] inline bool RequestHeadParser::version(const Window& window) {
   if (window.end - at_ < 10) return version_slowly(window);
   const std::uint64_t word = words::load64(at_);
   const bool one = word == words::load64("HTTP/1.1");
@@ -266,7 +255,7 @@ inline bool RequestHeadParser::version(const Window& window) {
   return true;
 }
 
-inline bool RequestHeadParser::finish_request_line() {
+[[gnu::always_inline]] inline bool RequestHeadParser::finish_request_line() {
   const std::string_view target(base_ + head_.target_.at, head_.target_.size);
   head_.line_ = offset(at_);
   if (target.front() != '/') [[unlikely]] {
@@ -295,8 +284,8 @@ inline bool RequestHeadParser::finish_request_line() {
 }
 
 /// One header line, or the empty line that ends the head.
-inline bool RequestHeadParser::header_line(Phase phase) {
-  const Window line = window(limits_.header_max, ParseError::header_long);
+[[gnu::always_inline]] inline bool RequestHeadParser::header_line(Phase phase) {
+  const Window line = window(header_max_, ParseError::header_long);
   const char* const start = base_ + head_.line_;
   const char* at = at_;
   if (phase == Phase::header_start) {
@@ -307,14 +296,11 @@ inline bool RequestHeadParser::header_line(Phase phase) {
       at_ = at + 2;
       return finish();
     }
-    const std::uint32_t most = RequestHead::headers_max;
-    if (head_.count_ >= std::min(limits_.headers_max, most)) {
-      return fail_at(ParseError::headers_many, at);
-    }
+    if (head_.count_ >= headers_max_) return fail_at(ParseError::headers_many, at);
   }
   const char* colon = base_ + head_.colon_;
   if (phase != Phase::header_value) {
-    while (at != line.end && characters::is(*at, characters::token)) ++at;
+    at = scan::name_end(at, line.end);
     if (at == line.end) return out_of_bytes(Phase::header_name, at, line);
     if (*at != ':' || at == start) [[unlikely]] {
       if (*at == '\n') return fail_at(ParseError::bare_lf, at);
@@ -324,7 +310,7 @@ inline bool RequestHeadParser::header_line(Phase phase) {
     colon = at++;
     head_.colon_ = offset(colon);
   }
-  at = value_end(at, line.end);
+  at = scan::value_end(at, line.end, base_);
   if (at == line.end) return out_of_bytes(Phase::header_value, at, line);
   if (*at != '\r') [[unlikely]] {
     return fail_at(*at == '\n' ? ParseError::bare_lf : ParseError::header_value, at);
@@ -332,7 +318,9 @@ inline bool RequestHeadParser::header_line(Phase phase) {
   if (line.end - at < 2) return out_of_bytes(Phase::header_value, at, line);
   if (at[1] != '\n') return fail_at(ParseError::bare_cr, at);
 
-  const std::string_view value = fields::trimmed({colon + 1, at});
+  const char* value_at = colon + 1;
+  if (*value_at == ' ') ++value_at;  // the usual one
+  const std::string_view value = fields::trimmed({value_at, at});
   const auto name_size = static_cast<std::size_t>(colon - start);
   const ParseError error = note_header(start, name_size, value);
   if (error != ParseError::none) [[unlikely]] {
@@ -351,8 +339,9 @@ inline void RequestHeadParser::note(KnownHeader kind) {
 }
 
 /// The headers that the server needs, told apart by size first.
-inline ParseError RequestHeadParser::note_header(const char* name, std::size_t size,
-                                                 std::string_view value) {
+[[gnu::always_inline]] inline ParseError RequestHeadParser::note_header(const char* name,
+                                                                        std::size_t size,
+                                                                        std::string_view value) {
   using words::is_name;
   switch (size) {
     case 4:
@@ -423,7 +412,7 @@ inline ParseError RequestHeadParser::note_expect(std::string_view value) {
 }
 
 /// `at_` stands behind the empty line.
-inline bool RequestHeadParser::finish() {
+[[gnu::always_inline]] inline bool RequestHeadParser::finish() {
   if (!head_.host_seen_ && head_.version_minor_ == 1) {
     return fail_at(ParseError::host_missing, at_ - 2);
   }

@@ -21,7 +21,7 @@ inline std::uint32_t load32(const char* at) {
 }
 
 /// Compares N-1 bytes at `at` with a literal of lower-case letters, digits and '-'. The bytes must
-/// be token characters: then setting bit 0x20 maps nothing else onto the literal.
+/// hold no controls: then setting bit 0x20 maps nothing else onto the literal.
 template <std::size_t N>
 bool is_name(const char* at, const char (&literal)[N]) {
   constexpr std::size_t size = N - 1;
