@@ -58,12 +58,22 @@ void Batch::run_one(std::size_t index) {
       return;
     }
   }
-  result = connection_.run(command.sql, command.parameters, limits_);
+  result = run_command(command, done_[index]);
   if (!shared || !connection_.in_transaction()) return;
   const Transaction end = result ? Transaction::release : Transaction::rollback_to;
   if (Result<void> ended = connection_.control(end); !ended) {
     result = std::unexpected(std::move(ended).error());
   }
+}
+
+Result<SqlResult> Batch::run_command(WriteCommand& command, WriteCompletion& completion) {
+  if (const auto& before = command.precondition) {
+    PACELINE_TRY_VALUE(const SqlResult found,
+                       connection_.run(before->sql, before->parameters, limits_));
+    completion.refused = !before->accept(found, completion.invalidates);
+    if (completion.refused) return fail(Code::conflict, "the precondition does not hold");
+  }
+  return connection_.run(command.sql, command.parameters, limits_);
 }
 
 Batch::Verdict Batch::commit() {

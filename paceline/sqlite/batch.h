@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,12 +14,22 @@
 
 namespace paceline {
 
+/// A read in the command's own transaction, before it: nobody writes in between.
+struct WritePrecondition {
+  std::string sql;
+  SqlParameters parameters;
+  /// On the writer's thread. False: the command is not run. May add to its `invalidates`. Is asked
+  /// again when a batch has to be repeated.
+  std::function<bool(const SqlResult& found, std::vector<std::string>& invalidates)> accept;
+};
+
 /// One write. Owns its bytes.
 struct WriteCommand {
   std::uint64_t id = 0;  // the caller's, comes back with the completion
   std::string sql;
   SqlParameters parameters;
   std::vector<std::string> invalidates;  // opaque here, comes back too
+  std::optional<WritePrecondition> precondition = std::nullopt;
 };
 
 /// Success means committed. Errors: conflict (constraint), invalid (SQL, value), exhausted (disk
@@ -28,6 +39,7 @@ struct WriteCompletion {
   std::uint64_t id = 0;
   Result<SqlResult> result;
   std::vector<std::string> invalidates;
+  bool refused = false;  // by the precondition; the result is Code::conflict then
 };
 
 class Batch {
@@ -47,6 +59,7 @@ class Batch {
   Verdict attempt();
   Verdict commit();
   void run_one(std::size_t index);
+  Result<SqlResult> run_command(WriteCommand& command, WriteCompletion& completion);
   void fail_all(const Error& error);
 
   Connection& connection_;

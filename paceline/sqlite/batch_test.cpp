@@ -52,6 +52,34 @@ TEST(Batch, CommitsOnceAndAnswersEach) {
   EXPECT_EQ(d.rows(), 2U);
 }
 
+TEST(Batch, APreconditionSeesTheCommandsBeforeItAndRefusesOnlyItsOwn) {
+  Database d;
+  const auto guarded = [](std::string sql, std::size_t rows_wanted) {
+    WriteCommand command{
+        .id = rows_wanted, .sql = std::move(sql), .parameters = {}, .invalidates = {}};
+    command.precondition = WritePrecondition{
+        .sql = "SELECT id FROM t WHERE id = :id",
+        .parameters = {{"id", std::int64_t{1}}},
+        .accept = [rows_wanted](const SqlResult& found, std::vector<std::string>& invalidates) {
+          invalidates.push_back("seen");
+          return found.rows() == rows_wanted;
+        }};
+    return command;
+  };
+  std::vector<WriteCommand> commands;
+  commands.push_back(guarded(insert(1), 0));
+  commands.push_back(guarded(insert(2), 0));
+  commands.push_back(guarded(insert(3), 1));
+  Batch batch(*d.db, d.limits, d.after_commit);
+  const auto done = batch.run(std::move(commands));
+  EXPECT_TRUE(done[0].result && !done[0].refused);
+  EXPECT_TRUE(!done[1].result && done[1].refused);
+  EXPECT_EQ(done[1].result.error().code, Code::conflict);
+  EXPECT_TRUE(done[2].result);
+  EXPECT_EQ(done[2].invalidates, std::vector<std::string>{"seen"});
+  EXPECT_EQ(d.rows(), 2U);
+}
+
 TEST(Batch, AFailingCommandTakesNothingWithIt) {
   Database d;
   d.limits.rows_max = 1;

@@ -20,6 +20,9 @@ constexpr Duration optimize_time_max = std::chrono::milliseconds(500);
 std::size_t size_of(const WriteCommand& command) {
   std::size_t bytes = sizeof(WriteCommand) + command.sql.size() + size_bytes(command.parameters);
   for (const std::string& word : command.invalidates) bytes += word.size();
+  if (const auto& before = command.precondition) {
+    bytes += before->sql.size() + size_bytes(before->parameters);
+  }
   return bytes;
 }
 
