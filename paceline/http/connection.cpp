@@ -1,0 +1,480 @@
+#include "paceline/http/connection.h"
+
+#include <algorithm>
+#include <exception>
+
+#include "paceline/http/problem.h"
+#include "paceline/http/status.h"
+
+namespace paceline {
+namespace {
+
+constexpr Duration kRateGrace = std::chrono::seconds(5);  // before body_rate_min counts
+
+}  // namespace
+
+// --- Exchange -----------------------------------------------------------------------------------
+
+Exchange::Exchange(Server& owner)
+    : server(owner), drained(owner.loop_), completer(complete(*this)) {
+  request.loop_ = &owner.loop_;
+  completer.handle.resume();  // up to its first wait
+}
+
+Exchange::~Exchange() {
+  task.cancel();
+  producing.cancel();
+  completer.handle.destroy();
+}
+
+void Exchange::reset() {
+  task.cancel();
+  producing.cancel();
+  producer = nullptr;
+  request.head_.reset();
+  request.id_.clear();
+  request.body_ = {};
+  response.reset();
+  connection = nullptr;
+  head_size = size = body_size = 0;
+}
+
+Completer Exchange::complete(Exchange& exchange) {
+  while (true) {
+    co_await std::suspend_always();
+    exchange.connection->completed();
+  }
+}
+
+// --- Connection: life ---------------------------------------------------------------------------
+
+Connection::Connection(Server& server, int fd)
+    : server_(server), fd_(fd), node_(*this), idle_node_(*this) {
+  const Time now = server_.loop_.now();
+  born_until_ = Time::max();
+  if (const Duration age = server_.options_.age_max; age > Duration::zero()) {
+    born_until_ = now + age / 10 * 9 + age / 5 / 1000 * (server_.random_() % 1000);
+  }
+  began_ = now;
+  deadline(server_.options_.header_timeout);
+  server_.idle_.push_back(idle_node_);
+}
+
+Connection::~Connection() = default;
+
+void Connection::interest(std::uint32_t events) {
+  if (interest_ == events) return;
+  interest_ = static_cast<std::uint16_t>(events);
+  server_.loop_.modify(*this, fd_, events);
+}
+
+void Connection::deadline(Duration after) {
+  deadline_at(after > Duration::zero() ? server_.loop_.now() + after : Time::max());
+}
+
+void Connection::deadline_at(Time at) {
+  // Most deadlines are replaced before they pass: the timer stays where it is and looks again.
+  deadline_at_ = at;
+  if (at != Time::max() && (!armed() || at < Timer::at())) server_.loop_.arm(*this, at);
+}
+
+void Connection::ready(std::uint32_t events) {
+  started_ = server_.loop_.measured();
+  const bool suspended = state_ == State::handling || state_ == State::streaming;
+  if ((events & EPOLLERR) != 0 || ((events & EPOLLHUP) != 0 && suspended)) {
+    die();  // reset, or nobody is left to read the answer
+  } else {
+    if ((events & EPOLLOUT) != 0) continue_sending();
+    if ((events & (EPOLLIN | EPOLLHUP)) != 0 && state_ != State::dead) read();
+  }
+  server_.reap();
+}
+
+void Connection::fire() {
+  const Time now = server_.loop_.now();
+  started_ = server_.loop_.measured();
+  if (continue_next_) {
+    continue_next_ = false;
+    deadline_at(deadline_at_);
+    consume({});
+  } else if (now < deadline_at_) {
+    deadline_at(deadline_at_);
+  } else if (unsent() > 0 || state_ == State::streaming) {
+    ++server_.counts_.aborted;  // the client does not read, or the producer does not write
+    die();
+  } else if (state_ == State::handling) {
+    exchange_->task.cancel();
+    answer_error(*exchange_, 503, "The answer took too long.");
+    finish();
+  } else if (state_ == State::head || state_ == State::body) {
+    timed_out(own_exchange(), "The request did not arrive in time.");
+    settle();
+  } else if (state_ == State::idle) {
+    linger();
+  } else {
+    die();
+  }
+  server_.reap();
+}
+
+/// The exchange's task is done; called by its completer.
+void Connection::completed() {
+  started_ = server_.loop_.measured();
+  if (broken_) {
+    die();
+  } else if (state_ == State::streaming) {
+    end_stream();
+    finish();
+  } else {
+    take_answer(*exchange_);
+    finish();
+  }
+  server_.reap();
+}
+
+/// 408, and nothing more on this connection.
+void Connection::timed_out(Exchange& exchange, std::string_view detail) {
+  exchange.route = server_.series_.size() - 1;
+  exchange.request.received_ = began_;
+  exchange.request.serial_ = ++server_.serial_;
+  close_after_ = true;
+  exchange.response = Response::problem(408, detail);
+  answer(exchange, exchange.response);
+  release_exchange();
+  input_.clear();
+  pinned_ = true;
+  set_state(State::idle);
+}
+
+/// A suspended request was answered: go on with what the client sent behind it.
+void Connection::finish() {
+  if (state_ == State::streaming || state_ == State::dead) return;
+  if (exchange_ == nullptr) return settle();
+  input_.erase(0, exchange_->size);
+  release_exchange();
+  set_state(State::idle);
+  if (input_.empty() || close_after_) {
+    settle();
+  } else {
+    consume({});
+  }
+}
+
+// --- Connection: input --------------------------------------------------------------------------
+
+void Connection::read() {
+  if (state_ == State::lingering) return discard();
+  if (state_ == State::handling || state_ == State::streaming || continue_next_ || output_full() ||
+      peer_ended_) {
+    interest(interest_ & ~static_cast<std::uint32_t>(EPOLLIN));  // again when it can go on
+    return;
+  }
+  const ssize_t n = server_.loop_.kernel().receive(fd_, server_.input_);
+  if (n == -EAGAIN || n == -EINTR) return;
+  if (n < 0) return die();
+  if (n == 0) {
+    peer_ended_ = true;
+    if (state_ == State::head || state_ == State::body) close_after_ = true;  // never completes
+    if (unsent() == 0) return die();
+    close_after_ = true;
+    return interest(EPOLLOUT);
+  }
+  server_.received_bytes_.add(static_cast<std::uint64_t>(n));
+  consume({server_.input_.data(), static_cast<std::size_t>(n)});
+}
+
+/// Handles what is buffered and `fresh` behind it, then writes what came of it.
+void Connection::consume(std::string_view fresh) {
+  if (!input_.empty()) input_.append(fresh);
+  std::string_view bytes = input_.empty() ? fresh : std::string_view(input_);
+  while (true) {
+    pinned_ = false;
+    const std::size_t used = process(bytes);
+    if (!pinned_) {
+      if (!input_.empty()) {
+        input_.erase(0, used);
+      } else if (used < bytes.size()) {
+        input_.assign(bytes.substr(used));
+      }
+      break;
+    }
+    // The last request was copied to the front of input_; if it is answered, go on behind it.
+    if (exchange_ != nullptr || continue_next_ || input_.empty()) break;
+    bytes = input_;
+  }
+  settle();
+}
+
+/// Answers the complete requests at the front of `bytes`; how many bytes they had.
+std::size_t Connection::process(std::string_view bytes) {
+  std::size_t used = 0;
+  for (std::uint32_t i = 0; !bytes.empty(); ++i) {
+    if (close_after_ || output_full()) break;
+    if (i == server_.options_.turn_requests_max) {
+      continue_next_ = true;
+      break;
+    }
+    current_ = bytes;
+    std::size_t step_used = 0;
+    if (step(bytes, step_used) == Step::stop) break;
+    used += step_used;
+    bytes.remove_prefix(step_used);
+  }
+  return used;
+}
+
+Connection::Step Connection::step(std::string_view bytes, std::size_t& used) {
+  Exchange& exchange = exchange_ != nullptr ? *exchange_ : *server_.scratch_;
+  if (state_ == State::body) return body_step(exchange, bytes, used);
+  const ParseStatus status =
+      parse_request_head(bytes, server_.options_.parser, exchange.request.head_);
+  if (status.state == ParseState::complete) [[likely]] {
+    exchange.head_size = status.bytes;
+    exchange.request.received_ = started_;
+    if (exchange.request.head_.has_body()) {
+      set_state(State::body);
+      began_ = server_.loop_.now();
+      exchange.body_size = 0;
+      exchange.continue_sent = false;
+      exchange.decoder = ChunkedDecoder(ChunkLimits{.body_max = server_.options_.body_max});
+      return body_step(exchange, bytes, used);
+    }
+    exchange.request.body_ = {};
+    exchange.size = status.bytes;
+    used = exchange.size;
+    return dispatch(exchange);
+  }
+  if (status.state == ParseState::failed) {
+    refuse(exchange, status.error, http_status(status.error));
+    return Step::stop;
+  }
+  if (state_ == State::idle) {  // the first bytes of a head
+    set_state(State::head);
+    began_ = server_.loop_.now();
+    deadline(server_.options_.header_timeout);
+  }
+  own_exchange();
+  pin();
+  return Step::stop;
+}
+
+Connection::Step Connection::body_step(Exchange& exchange, std::string_view bytes,
+                                       std::size_t& used) {
+  RequestHead& head = exchange.request.head_;
+  head.rebase(bytes.data());
+  const std::uint64_t length = head.content_length().value_or(0);
+  if (length > server_.options_.body_max) {
+    refuse(exchange, ParseError::body_long, 413);
+    return Step::stop;
+  }
+  if (head.chunked()) return chunked_step(exchange);
+  if (bytes.size() - exchange.head_size >= length) {
+    exchange.request.body_ = bytes.substr(exchange.head_size, length);
+    exchange.size = exchange.head_size + length;
+    used = exchange.size;
+    return dispatch(exchange);
+  }
+  exchange.body_size = bytes.size() - exchange.head_size;
+  return await_body(exchange);
+}
+
+/// Decodes in place, so that head and body are one piece of memory whatever the chunks were.
+Connection::Step Connection::chunked_step(Exchange& exchange) {
+  own_exchange();
+  pin();
+  const std::size_t raw = exchange.head_size + exchange.body_size;
+  const ChunkedDecoder::Compacted part =
+      exchange.decoder.compact(std::span<char>(input_).subspan(raw));
+  if (part.state == ParseState::failed) {
+    refuse(exchange, part.error, http_status(part.error));
+    return Step::stop;
+  }
+  input_.erase(raw + part.size, part.consumed - part.size);
+  exchange.request.head_.rebase(input_.data());
+  exchange.body_size += part.size;
+  current_ = input_;
+  if (part.state == ParseState::need_more) return await_body(exchange);
+  exchange.size = exchange.head_size + exchange.body_size;
+  exchange.request.body_ = current_.substr(exchange.head_size, exchange.body_size);
+  return dispatch(exchange);
+}
+
+Connection::Step Connection::await_body(Exchange& exchange) {
+  if (too_slow()) {
+    timed_out(exchange, "The body arrives too slowly.");
+    return Step::stop;
+  }
+  if (exchange.request.head_.expect_continue() && exchange.body_size == 0 &&
+      !exchange.continue_sent) {
+    server_.output_.append("HTTP/1.1 100 Continue\r\n\r\n");
+    exchange.continue_sent = true;
+  }
+  own_exchange();
+  if (!pinned_) pin();
+  deadline_body();
+  return Step::stop;
+}
+
+/// Below body_rate_min, once the grace has passed; body_timeout bounds the whole.
+bool Connection::too_slow() const {
+  const Duration spent = server_.loop_.now() - began_;
+  if (spent < kRateGrace || exchange_ == nullptr) return false;
+  const auto seconds = static_cast<std::uint64_t>(spent / std::chrono::seconds(1));
+  return exchange_->body_size < seconds * server_.options_.body_rate_min;
+}
+
+void Connection::deadline_body() {
+  const Time now = server_.loop_.now();
+  Time at = Time::max();
+  if (server_.options_.body_idle_timeout > Duration::zero()) {
+    at = now + server_.options_.body_idle_timeout;
+  }
+  if (server_.options_.body_timeout > Duration::zero()) {
+    at = std::min(at, began_ + server_.options_.body_timeout);
+  }
+  deadline_at(at);
+}
+
+/// The current request's bytes, and what follows them, to the front of the connection's own
+/// buffer; views into them move along.
+void Connection::pin() {
+  Request& request = exchange_->request;
+  const char* before = current_.data();
+  if (input_.empty()) {
+    input_.assign(current_);
+  } else {
+    input_.erase(0, static_cast<std::size_t>(current_.data() - input_.data()));
+  }
+  pinned_ = true;
+  current_ = input_;
+  request.head_.rebase(input_.data());
+  const auto moved = [&](std::string_view view) {
+    if (view.empty()) return view;
+    return std::string_view(input_).substr(static_cast<std::size_t>(view.data() - before),
+                                           view.size());
+  };
+  request.body_ = moved(request.body_);
+  for (std::size_t i = 0; i < request.match_.param_count; ++i) {
+    const std::string_view param = moved(request.match_.params[i]);
+    request.match_.params[i] = {param.data(), param.size()};
+  }
+}
+
+/// The scratch exchange becomes this connection's own.
+Exchange& Connection::own_exchange() {
+  if (exchange_ == nullptr) {
+    exchange_ = std::move(server_.scratch_);
+    server_.scratch_ = server_.take_exchange();
+    exchange_->connection = this;
+  }
+  return *exchange_;
+}
+
+void Connection::release_exchange() {
+  if (exchange_ != nullptr) server_.give_exchange(std::move(exchange_));
+}
+
+Connection::Step Connection::dispatch(Exchange& exchange) {
+  Request& request = exchange.request;
+  set_state(State::idle);
+  ++served_;
+  ++server_.counts_.requests;
+  request.serial_ = ++server_.serial_;
+  request.id_.clear();
+  request.deadline_ = Deadline::after(server_.loop_.now(), server_.options_.handler_timeout);
+  if (!request.head_.keep_alive() || server_.draining_ ||
+      served_ >= server_.options_.requests_max || server_.loop_.now() > born_until_) [[unlikely]] {
+    close_after_ = true;
+  }
+  exchange.response.reset();
+  const RouteMatch::Kind found =
+      server_.routes_.router().match(request.method(), request.path(), request.match_);
+  if (found != RouteMatch::Kind::found) [[unlikely]] {
+    exchange.route = server_.series_.size() - 2;
+    request.route_ = "unmatched";
+    exchange.response = unmatched(request, found);
+    answer(exchange, exchange.response);
+    return answered(exchange);
+  }
+  exchange.route = request.match_.route;
+  const Routes::Entry& entry = server_.routes_.entries()[exchange.route];
+  request.route_ = entry.path;
+  try {
+    Task<Response> task = entry.handler(request, exchange.response);
+    if (task.valid()) return suspend(exchange, std::move(task));
+    answer(exchange, exchange.response);
+  } catch (...) {
+    handler_threw(exchange);
+  }
+  return answered(exchange);
+}
+
+Response Connection::unmatched(const Request& request, RouteMatch::Kind kind) {
+  if (request.method() == Method::options && request.path() == "*") return Response(204);
+  if (request.method() == Method::unknown) {
+    return Response::problem(501, "No resource here knows this method.");
+  }
+  if (kind == RouteMatch::Kind::not_found) return Response::problem(404);
+  Response response = Response::problem(405);
+  response.header("Allow", allow_header(request.match_.allowed));
+  return response;
+}
+
+Connection::Step Connection::suspend(Exchange& exchange, Task<Response> task) {
+  own_exchange();
+  pin();
+  exchange.task = std::move(task);
+  exchange.task.start();
+  if (exchange.task.done()) {
+    take_answer(exchange);
+    return answered(exchange);
+  }
+  set_state(State::handling);
+  exchange.task.then(exchange.completer.handle);
+  deadline_at(exchange.request.deadline_.at);
+  return Step::stop;
+}
+
+/// After an answer within process(): the request's bytes are behind us.
+Connection::Step Connection::answered(Exchange& exchange) {
+  if (state_ == State::streaming) return Step::stop;
+  if (!pinned_) {
+    if (exchange_ != nullptr)
+      release_exchange();
+    else
+      exchange.response.reset();  // lets go of what the answer borrowed
+    return Step::next;
+  }
+  input_.erase(0, exchange.size);
+  release_exchange();
+  return Step::stop;  // consume() goes on with what has moved
+}
+
+/// The finished task's answer, or 500 if the handler threw.
+void Connection::take_answer(Exchange& exchange) {
+  try {
+    exchange.response = exchange.task.take();
+    exchange.task.cancel();
+    answer(exchange, exchange.response);
+  } catch (...) {
+    handler_threw(exchange);
+  }
+}
+
+/// Inside a catch block: someone else's exception ends here.
+void Connection::handler_threw(Exchange& exchange) {
+  std::string what = "unknown exception";
+  try {
+    throw;
+  } catch (const std::exception& error) {
+    what = error.what();
+  } catch (...) {
+  }
+  server_.log_.write(LogLevel::error, "handler threw",
+                     {{"what", std::string_view(what)},
+                      {"route", exchange.request.route_},
+                      {"id", exchange.request.id()}});
+  answer_error(exchange, 500, {});
+}
+
+}  // namespace paceline

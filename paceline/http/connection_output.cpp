@@ -1,0 +1,372 @@
+// The connection's writing half: answers into the server's output, one send per event, and how a
+// connection ends.
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#include "paceline/http/connection.h"
+#include "paceline/http/problem.h"
+#include "paceline/http/status.h"
+
+namespace paceline {
+namespace {
+
+/// Writes into reserved bytes; the caller reserved enough.
+class Writer {
+ public:
+  explicit Writer(char* at) : at_(at) {}
+  void put(std::string_view bytes) {
+    std::memcpy(at_, bytes.data(), bytes.size());
+    at_ += bytes.size();
+  }
+  void put(std::uint64_t number) { at_ = std::to_chars(at_, at_ + 20, number).ptr; }
+  char* at() const { return at_; }
+
+ private:
+  char* at_;
+};
+
+constexpr std::size_t kHeadRoom = 256;  // framing lines, content type, line ends
+
+}  // namespace
+
+std::string_view Request::id() {
+  if (!id_.empty()) return id_;
+  const auto plain = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+           c == '_' || c == '.' || c == ':' || c == '/' || c == '+' || c == '=';
+  };
+  const std::string_view sent = head_.find(KnownHeader::request_id).value_or("");
+  if (!sent.empty() && sent.size() <= 64 && std::ranges::all_of(sent, plain)) {
+    id_ = sent;
+  } else {
+    id_ = format_request_id(serial_);
+  }
+  return id_;
+}
+
+std::string format_request_id(std::uint64_t serial) {
+  // The serial counts up from a random start; spread it, so that ids do not look like a count.
+  std::uint64_t mixed = serial * 0x9E3779B97F4A7C15U;
+  mixed ^= mixed >> 32;
+  std::string id(16, '0');
+  for (std::size_t i = 16; i-- > 0; mixed >>= 4) id[i] = "0123456789abcdef"[mixed & 15];
+  return id;
+}
+
+// --- Answers ------------------------------------------------------------------------------------
+
+void Connection::answer(Exchange& exchange, Response& response) {
+  if (response.is_problem()) [[unlikely]] {
+    std::string body;
+    append_problem(body, {.status = response.status(),
+                          .detail = response.body(),
+                          .code = response.problem_code(),
+                          .request_id = exchange.request.id()});
+    response.body(std::move(body));
+    response.content_type(problem_content_type);
+  }
+  if (response.status() >= 500) ++server_.counts_.failed;
+  if (response.producer()) [[unlikely]]
+    return begin_stream(exchange, response);
+  const std::size_t before = server_.output_.view().size();
+  serialise(exchange, response);
+  note(exchange, response, server_.output_.view().size() - before);
+}
+
+void Connection::answer_error(Exchange& exchange, unsigned status, std::string_view detail) {
+  exchange.response = Response::problem(status, detail);
+  if (status == 503) exchange.response.header("Retry-After", "1");
+  answer(exchange, exchange.response);
+}
+
+/// A message that is not HTTP as we take it: one answer, then the connection ends.
+void Connection::refuse(Exchange& exchange, ParseError error, unsigned status) {
+  server_.count_rejected(error);
+  exchange.route = server_.series_.size() - 1;
+  exchange.request.received_ = started_;
+  exchange.request.serial_ = ++server_.serial_;
+  exchange.request.id_.clear();
+  exchange.request.head_.reset();
+  close_after_ = true;
+  exchange.response = Response::problem(status, explain(error));
+  answer(exchange, exchange.response);
+  input_.clear();
+  pinned_ = true;  // what follows is not a request
+  if (exchange_ != nullptr) release_exchange();
+  set_state(State::idle);
+}
+
+void Connection::serialise(const Exchange& exchange, const Response& response) {
+  const RequestHead& head = exchange.request.head_;
+  const std::string_view body = response.body();
+  const std::string_view start = server_.head_start(response.status());
+  const bool chunked = chunked_output_;
+  Server::Output& output = server_.output_;
+  char* begin = output.reserve(start.size() + kHeadRoom + response.content_type().size() +
+                               response.header_lines().size() + response.prepared_headers().size() +
+                               body.size());
+  Writer out(begin);
+  out.put(start);
+  if (!response.content_type().empty()) {
+    out.put("Content-Type: ");
+    out.put(response.content_type());
+    out.put("\r\n");
+  }
+  if (chunked) {
+    out.put("Transfer-Encoding: chunked\r\n");
+  } else if (status_allows_body(response.status()) && !response.producer()) {
+    out.put("Content-Length: ");
+    out.put(std::uint64_t{body.size()});
+    out.put("\r\n");
+  }
+  if (close_after_) [[unlikely]] {
+    out.put("Connection: close\r\n");
+  } else if (head.version_minor() == 0) {
+    out.put("Connection: keep-alive\r\n");
+  }
+  out.put(response.header_lines());
+  out.put(response.prepared_headers());
+  out.put("\r\n");
+  if (head.method() != Method::head && status_allows_body(response.status())) out.put(body);
+  output.commit(static_cast<std::size_t>(out.at() - begin));
+}
+
+void Connection::note(const Exchange& exchange, const Response& response, std::size_t bytes) {
+  const Request& request = exchange.request;
+  Server::Pending& entry = server_.pending_.emplace_back();
+  entry.histogram = server_.series(exchange.route, response.status());
+  entry.received = request.received_;
+  entry.route = exchange.route;
+  entry.serial = request.serial_;
+  entry.bytes = bytes;
+  entry.status = response.status();
+  entry.method = to_string(request.method());
+  entry.cache_level = response.cache_level();
+  if (!request.id_.empty()) entry.id = request.id_;
+}
+
+// --- Streams ------------------------------------------------------------------------------------
+
+void Connection::begin_stream(Exchange& exchange, Response& response) {
+  const bool old = exchange.request.head_.version_minor() == 0;
+  if (old) close_after_ = true;  // the end of the connection is the end of the body
+  own_exchange();
+  if (!pinned_ && input_.empty()) pin();
+  chunked_output_ = !old;
+  serialise(exchange, response);
+  if (exchange.request.method() == Method::head) {
+    note(exchange, response, 0);
+    chunked_output_ = false;
+    return;
+  }
+  exchange.producer = response.take_producer();
+  flush();  // the head goes before what the producer sends by itself
+  if (state_ == State::dead) return;
+  set_state(State::streaming);
+  exchange.producing = exchange.producer(exchange);
+  exchange.producing.start();
+  if (exchange.producing.done()) return end_stream();
+  exchange.producing.then(exchange.completer.handle);
+  deadline(server_.options_.handler_timeout);
+}
+
+void Connection::end_stream() {
+  Exchange& exchange = *exchange_;
+  bool complete = false;
+  try {
+    complete = exchange.producing.take().has_value();
+  } catch (...) {
+    complete = false;
+  }
+  exchange.producing.cancel();
+  exchange.producer = nullptr;
+  if (!complete || broken_) {
+    ++server_.counts_.aborted;
+    return die();
+  }
+  if (chunked_output_) server_.output_.append(last_chunk);
+  chunked_output_ = false;
+  note(exchange, exchange.response, 0);
+  set_state(State::idle);
+}
+
+Task<Result<void>> Exchange::write(std::string_view bytes) {
+  Connection& to = *connection;
+  if (bytes.empty()) co_return Result<void>{};
+  if (to.output_full()) {
+    drained.reset();
+    const bool in_time = co_await drained.wait();
+    check(in_time, "a wait without a deadline");
+  }
+  if (to.broken_) co_return fail(Code::closed, "the client is gone");
+  if (to.chunked_output_) {
+    to.output_.append(ChunkHead(bytes.size()).text());
+  }
+  to.output_.append(bytes);
+  if (to.chunked_output_) to.output_.append(chunk_end);
+  server.sent_bytes_.add(bytes.size());
+  if (!to.send_some()) {
+    to.broken_ = true;
+    co_return fail(Code::closed, "the client is gone");
+  }
+  to.deadline(server.options_.handler_timeout);
+  to.interest(to.unsent() > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
+  co_return Result<void>{};
+}
+
+// --- Sending ------------------------------------------------------------------------------------
+
+/// One send of all that this event produced; what the socket does not take waits in output_.
+void Connection::flush() {
+  Server::Output& output = server_.output_;
+  if (!output.empty()) {
+    const std::string_view bytes = output.view();
+    server_.sent_bytes_.add(bytes.size());
+    if (unsent() > 0) {
+      output_.append(bytes);
+    } else {
+      const ssize_t n = server_.loop_.kernel().send(fd_, bytes);
+      if (n < 0 && n != -EAGAIN) {
+        output.clear();
+        record();
+        return die();
+      }
+      const std::size_t taken = n < 0 ? 0 : static_cast<std::size_t>(n);
+      if (taken < bytes.size()) {
+        output_.assign(bytes.substr(taken));
+        sent_ = 0;
+        deadline(server_.options_.write_timeout);
+      }
+    }
+    output.clear();
+  }
+  record();
+}
+
+/// Durations of what was just written: one reading of the clock for all of it.
+void Connection::record() {
+  if (server_.pending_.empty()) return;
+  const Time now = server_.loop_.measure();
+  for (Server::Pending& entry : server_.pending_) {
+    const Duration took = now - entry.received;
+    entry.histogram.record(took);
+    const AccessPolicy& access = server_.access_;
+    const bool bad = access.errors && (entry.status >= 500 || took > access.slow);
+    const bool sampled = access.every != 0 && ++server_.sampled_ % access.every == 0;
+    if (bad || sampled) [[unlikely]]
+      server_.log_access(entry, took);
+  }
+  server_.pending_.clear();
+}
+
+void Server::log_access(const Pending& entry, Duration took) {
+  const std::string id = entry.id.empty() ? format_request_id(entry.serial) : entry.id;
+  const double milliseconds = std::chrono::duration<double, std::milli>(took).count();
+  std::vector<LogField> fields = {{"id", std::string_view(id)},
+                                  {"method", entry.method},
+                                  {"route", series_[entry.route].route},
+                                  {"status", std::int64_t{entry.status}},
+                                  {"bytes", static_cast<std::int64_t>(entry.bytes)},
+                                  {"ms", milliseconds}};
+  if (!entry.cache_level.empty()) fields.push_back({"cache", entry.cache_level});
+  const LogLevel level = entry.status >= 500 ? LogLevel::warning : LogLevel::info;
+  log_.write(level, "request", std::span<const LogField>(fields));
+}
+
+/// False when the client is gone.
+bool Connection::send_some() {
+  while (unsent() > 0) {
+    const ssize_t n =
+        server_.loop_.kernel().send(fd_, std::span<const char>(output_).subspan(sent_));
+    if (n == -EAGAIN) return true;
+    if (n < 0) return false;
+    sent_ += static_cast<std::size_t>(n);
+    if (state_ != State::streaming) deadline(server_.options_.write_timeout);
+  }
+  output_ = std::string();
+  sent_ = 0;
+  return true;
+}
+
+/// The socket takes bytes again.
+void Connection::continue_sending() {
+  if (!send_some()) return die();
+  if (state_ == State::streaming) {
+    if (!output_full()) exchange_->drained.set();
+    return interest(unsent() > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
+  }
+  if (unsent() == 0 && state_ == State::idle && !input_.empty() && !close_after_) {
+    return consume({});
+  }
+  settle();
+}
+
+// --- Ends ---------------------------------------------------------------------------------------
+
+/// After every event: writes, then decides what the connection waits for.
+void Connection::settle() {
+  if (state_ == State::dead) return;
+  flush();
+  if (state_ == State::dead || state_ == State::lingering) return;
+  if (unsent() > 0) {
+    idle_node_.unlink();
+    const bool more = !output_full() && !close_after_;
+    return interest(more ? EPOLLIN | EPOLLOUT : EPOLLOUT);
+  }
+  if (state_ == State::handling || state_ == State::streaming) {
+    idle_node_.unlink();
+    return;  // EPOLLIN stays until it bothers: read() masks it
+  }
+  if (close_after_) return linger();
+  if (continue_next_) {
+    server_.loop_.arm(*this, server_.loop_.now());
+    return;
+  }
+  interest(EPOLLIN);
+  if (state_ == State::idle) {
+    if (!input_.empty()) input_.clear();
+    if (input_.capacity() > 64) input_ = std::string();
+    began_ = server_.loop_.now();
+    idle_node_.unlink();
+    server_.idle_.push_back(idle_node_);
+    deadline(server_.draining_ ? server_.options_.drain_idle : server_.options_.keep_alive_timeout);
+  } else {
+    idle_node_.unlink();
+  }
+}
+
+/// Our side ends: what is sent arrives, since we read on until the client closes as well.
+void Connection::linger() {
+  release_exchange();
+  input_ = std::string();
+  idle_node_.unlink();
+  if (peer_ended_ || server_.loop_.kernel().shutdown_send(fd_) != 0) return die();
+  set_state(State::lingering);
+  discarded_ = 0;
+  interest(EPOLLIN);
+  deadline(server_.options_.linger_timeout);
+}
+
+void Connection::discard() {
+  const ssize_t n = server_.loop_.kernel().receive(fd_, server_.input_);
+  if (n == -EAGAIN || n == -EINTR) return;
+  if (n <= 0) return die();
+  discarded_ += static_cast<std::size_t>(n);
+  if (discarded_ > server_.options_.linger_bytes) die();
+}
+
+void Connection::die() {
+  if (state_ == State::dead) return;
+  set_state(State::dead);
+  cancel();
+  idle_node_.unlink();
+  server_.loop_.remove(*this, fd_);
+  server_.loop_.kernel().close(fd_);
+  server_.output_.clear();
+  record();
+  release_exchange();
+  server_.bury(*this);
+}
+
+}  // namespace paceline

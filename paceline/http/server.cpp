@@ -1,0 +1,261 @@
+#include "paceline/http/server.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "paceline/http/connection.h"
+#include "paceline/http/status.h"
+
+namespace paceline {
+namespace {
+
+constexpr int kAcceptsPerTurn = 16;  // so that a burst does not starve open connections
+constexpr std::size_t kExchangesKept = 256;
+constexpr Duration kAcceptPauseMin = std::chrono::milliseconds(5);  // Go: 5 ms doubling to 1 s
+constexpr Duration kAcceptPauseMax = std::chrono::seconds(1);
+constexpr std::string_view kFullAnswer =
+    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n"
+    "Content-Length: 0\r\n\r\n";
+
+}  // namespace
+
+/// One listening socket. When descriptors run out it gives one back that it kept for that, to
+/// answer 503, and pauses, so that the loop does not spin.
+class Listener final : Watch, Timer {
+ public:
+  Listener(Server& server, int fd) : server_(server), fd_(fd) { open_spare(); }
+  ~Listener() { stop(); }
+  int fd() const { return fd_; }
+
+  Result<void> start() {
+    PACELINE_TRY(server_.loop_.add(*this, fd_, EPOLLIN));
+    watching_ = true;
+    return {};
+  }
+  void stop() {
+    cancel();
+    if (watching_) server_.loop_.remove(*this, fd_);
+    watching_ = false;
+  }
+
+ private:
+  void open_spare() { spare_.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+
+  void ready(std::uint32_t /*events*/) override {
+    Kernel& kernel = server_.loop_.kernel();
+    for (int i = 0; i < kAcceptsPerTurn; ++i) {
+      const int fd = kernel.accept(fd_);
+      if (fd >= 0) {
+        pause_ = kAcceptPauseMin;
+        server_.accepted(fd);
+        continue;
+      }
+      if (fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS || fd == -ENOMEM) out_of(fd);
+      return;  // EAGAIN; ECONNABORTED and the like concern one client only
+    }
+  }
+
+  void out_of(int error) {
+    ++server_.counts_.accept_errors;
+    if (error == -EMFILE && spare_) {
+      spare_.reset();
+      const int fd = server_.loop_.kernel().accept(fd_);
+      if (fd >= 0) {
+        server_.loop_.kernel().send(fd, kFullAnswer);
+        server_.loop_.kernel().close(fd);
+      }
+      open_spare();
+    }
+    server_.loop_.remove(*this, fd_);
+    watching_ = false;
+    server_.loop_.arm(*this, server_.loop_.now() + pause_);
+    pause_ = std::min(pause_ * 2, kAcceptPauseMax);
+  }
+
+  void fire() override {
+    if (!start()) server_.loop_.arm(*this, server_.loop_.now() + pause_);
+  }
+
+  Server& server_;
+  int fd_;
+  Fd spare_;
+  bool watching_ = false;
+  Duration pause_ = kAcceptPauseMin;
+};
+
+Server::Server(Parts parts, ServerOptions options)
+    : loop_(parts.loop),
+      routes_(parts.routes),
+      log_(parts.log),
+      metrics_(parts.metrics),
+      access_(parts.access),
+      options_(options),
+      emptied_(parts.loop),
+      random_(std::random_device()()),
+      serial_((std::uint64_t{std::random_device()()} << 32) | std::random_device()()) {
+  emptied_.set();
+  scratch_ = take_exchange();
+  for (const Routes::Entry& entry : routes_.entries()) {
+    series_.push_back({entry.path, to_string(entry.method), {}});
+  }
+  series_.push_back({"unmatched", "_OTHER", {}});
+  series_.push_back({"refused", "_OTHER", {}});
+  if (metrics_ != nullptr) {
+    connections_gauge_ = metrics_->gauge("paceline_http_connections");
+    accepted_counter_ = metrics_->counter("paceline_http_accepted_total");
+    sent_bytes_ = metrics_->counter("paceline_http_sent_bytes_total");
+    received_bytes_ = metrics_->counter("paceline_http_received_bytes_total");
+  }
+}
+
+Server::~Server() {
+  listeners_.clear();
+  while (!all_.empty()) all_.front().connection.die();
+  reap();
+}
+
+Result<void> Server::listen(int fd) {
+  auto listener = std::make_unique<Listener>(*this, fd);
+  PACELINE_TRY(listener->start());
+  listeners_.push_back(std::move(listener));
+  return {};
+}
+
+void Server::unlisten(int fd) {
+  std::erase_if(listeners_, [fd](const auto& listener) { return listener->fd() == fd; });
+}
+
+void Server::accepted(int fd) {
+  ++counts_.accepted;
+  accepted_counter_.add();
+  if (counts_.connections >= options_.connections_soft && !make_room() &&
+      counts_.connections >= options_.connections_max) {
+    ++counts_.refused_connections;
+    loop_.kernel().send(fd, kFullAnswer);
+    loop_.kernel().close(fd);
+    return;
+  }
+  auto* connection = new Connection(*this, fd);
+  if (!loop_.add(*connection, fd, EPOLLIN)) {
+    ++counts_.accept_errors;
+    loop_.kernel().close(fd);
+    delete connection;
+    return;
+  }
+  all_.push_back(connection->node_);
+  connection->interest_ = EPOLLIN;
+  ++counts_.connections;
+  connections_gauge_.set(static_cast<std::int64_t>(counts_.connections));
+  emptied_.reset();
+}
+
+bool Server::make_room() {
+  if (idle_.empty()) return false;
+  Connection& oldest = idle_.front().connection;
+  if (oldest.began_ + options_.soft_idle_min > loop_.now()) return false;
+  oldest.linger();
+  reap();
+  return true;
+}
+
+void Server::drain() {
+  draining_ = true;
+  idle_.for_each([this](Node& node) { node.connection.deadline(options_.drain_idle); });
+}
+
+void Server::bury(Connection& connection) {
+  connection.node_.unlink();
+  dead_.push_back(&connection);
+  --counts_.connections;
+  connections_gauge_.set(static_cast<std::int64_t>(counts_.connections));
+  if (counts_.connections == 0) emptied_.set();
+}
+
+void Server::reap() {
+  while (!dead_.empty()) {
+    Connection* connection = dead_.back();
+    dead_.pop_back();
+    delete connection;
+  }
+}
+
+std::unique_ptr<Exchange> Server::take_exchange() {
+  if (exchanges_.empty()) return std::make_unique<Exchange>(*this);
+  // Trimmed here and not where they come back: there one's own coroutine may still be running.
+  if (exchanges_.size() > kExchangesKept) exchanges_.erase(exchanges_.begin());
+  std::unique_ptr<Exchange> exchange = std::move(exchanges_.back());
+  exchanges_.pop_back();
+  return exchange;
+}
+
+void Server::give_exchange(std::unique_ptr<Exchange> exchange) {
+  exchange->reset();
+  exchanges_.push_back(std::move(exchange));
+}
+
+void Server::refresh_date() {
+  if (loop_.now() < date_until_) return;
+  const auto wall = std::chrono::system_clock::now();
+  date_line_ = "Date: " + format_http_date(wall) + "\r\n";
+  ok_start_ = std::string(status_line(200)) + date_line_;
+  other_status_ = 0;
+  const auto whole = std::chrono::floor<std::chrono::seconds>(wall);
+  date_until_ = loop_.now() + (whole + std::chrono::seconds(1) - wall);
+}
+
+std::string_view Server::head_start(unsigned status) {
+  refresh_date();
+  if (status == 200) return ok_start_;
+  if (status != other_status_) {
+    other_start_ = std::string(status_line(status)) + date_line_;
+    other_status_ = status;
+  }
+  return other_start_;
+}
+
+Histogram Server::series(std::size_t route, unsigned status) {
+  RouteSeries& of_route = series_[route];
+  for (const auto& [known, histogram] : of_route.by_status) {
+    if (known == status) return histogram;
+  }
+  Histogram made;
+  if (metrics_ != nullptr) {
+    made = metrics_->histogram("http_server_request_duration_seconds",
+                               {{"http_request_method", of_route.method},
+                                {"http_route", of_route.route},
+                                {"http_response_status_code", std::to_string(status)}});
+  }
+  of_route.by_status.emplace_back(status, made);
+  return made;
+}
+
+void Server::count_rejected(ParseError error) {
+  const auto index = static_cast<std::size_t>(error);
+  ++rejected_[index];
+  Counter& counter = rejected_counters_[index];
+  if (!counter && metrics_ != nullptr) {
+    counter = metrics_->counter("paceline_http_rejected_total", {{"reason", to_string(error)}});
+  }
+  counter.add();
+}
+
+char* Server::Output::reserve(std::size_t bytes) {
+  if (size_ + bytes > capacity_) {
+    const std::size_t capacity = std::max({capacity_ * 2, size_ + bytes, std::size_t{65536}});
+    std::unique_ptr<char[]> grown(new char[capacity]);
+    if (size_ > 0) std::memcpy(grown.get(), data_.get(), size_);
+    data_ = std::move(grown);
+    capacity_ = capacity;
+  }
+  return data_.get() + size_;
+}
+
+void Server::Output::append(std::string_view bytes) {
+  std::memcpy(reserve(bytes.size()), bytes.data(), bytes.size());
+  commit(bytes.size());
+}
+
+}  // namespace paceline
