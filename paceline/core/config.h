@@ -30,17 +30,24 @@ enum class ConfigKind : std::uint8_t {
   value,     // any TOML value, given as a ConfigValue to the owner, who checks it
 };
 
-/// One key, declared once by the module that reads it.
+/// One key, declared once by the module that reads it. Its text lives as long as the program:
+/// literals.
 struct ConfigKey {
   std::string_view name;  // "cache.l1.max"
   ConfigKind kind = ConfigKind::text;
-  std::string_view fallback;  // as written in TOML: `500`, `"1h"`, `[]`; empty: required in a table
-  std::string_view meaning;   // one sentence, shown by `paceline init`
-  std::string_view guide = {};    // the guide's name for it: "idleTimeoutMillis"
-  std::string_view choices = {};  // for choice: "auto|text|json"; also words an integer may be
-  std::int64_t min = 0;           // for integer
-  std::int64_t max = INT64_MAX;   // for integer
-  bool secret = false;            // masked wherever a person reads it
+  std::string_view fallback =
+      {};  // as written in TOML: `500`, `"1h"`, `[]`; empty: required in a table
+  std::string_view meaning = {};  // one sentence, shown by `paceline init`
+  /// The guide's names for it, "idleTimeoutMillis|idleTimeout:ms": after a colon the unit that
+  /// the guide's number counts; otherwise the name says it (…Millis, …Ms, …Seconds), or a
+  /// duration counts ms and a size bytes. Used to translate in the error about an unknown key.
+  std::string_view guide = {};
+  /// For choice: "auto|text|json". Also the words that an integer may be: "auto|io|cpu"; such a
+  /// key is read with text(), which gives the word or the number's digits.
+  std::string_view choices = {};
+  std::int64_t min = 0;          // for integer
+  std::int64_t max = INT64_MAX;  // for integer
+  bool secret = false;           // masked wherever a person reads it
 };
 
 /// Where a value stands, for messages: "app.toml:12:5".
@@ -71,6 +78,7 @@ struct ConfigValue {
 struct ConfigField {
   std::string key;
   ConfigValue value;
+  ConfigPlace key_place = {};
 };
 
 inline const ConfigValue::Table* ConfigValue::table() const { return std::get_if<Table>(&data); }
@@ -82,10 +90,12 @@ inline const bool* ConfigValue::boolean() const { return std::get_if<bool>(&data
 /// Every key that a program knows. Built by its main: `registry.add(cluster_config_keys())`.
 class ConfigRegistry {
  public:
+  /// A name that is there already, or has the same environment name as another, is a bug.
   void add(std::span<const ConfigKey> keys);
   /// An array of tables: `[[resource]]` with these keys (names relative to the table).
   void add_table(std::string_view name, std::span<const ConfigKey> keys, std::string_view meaning);
-  /// Replaces a default: an application's own, or the embedded one of `paceline serve`.
+  /// Replaces a default: an application's own, or the embedded one of `paceline serve`. For the
+  /// name of an array of tables: a TOML document with such tables, used if no file has any.
   void set_fallback(std::string_view name, std::string fallback);
 
   struct TableKeys {
@@ -97,6 +107,8 @@ class ConfigRegistry {
   const std::vector<TableKeys>& tables() const { return tables_; }
   const ConfigKey* find(std::string_view name) const;
   std::string_view fallback(const ConfigKey& key) const;
+  /// The document given to set_fallback for these tables, or empty.
+  std::string_view fallback(const TableKeys& tables) const;
 
  private:
   std::vector<ConfigKey> keys_;
@@ -104,11 +116,14 @@ class ConfigRegistry {
   std::map<std::string, std::string, std::less<>> fallbacks_;
 };
 
+struct ConfigEntry;
+
 /// Checked, typed values of one key set: the top level, or one `[[resource]]`. Asking for a key
 /// that is not in the registry, or by the wrong kind, is a bug (check()).
 class ConfigSection {
  public:
-  const std::string& text(std::string_view key) const;  // text, choice, path
+  /// Kinds text, choice, path, and an integer that may be a word.
+  const std::string& text(std::string_view key) const;
   std::int64_t integer(std::string_view key) const;
   Duration duration(std::string_view key) const;
   std::uint64_t bytes(std::string_view key) const;
@@ -118,18 +133,25 @@ class ConfigSection {
   /// True when somebody set it, false when the default stands.
   bool is_set(std::string_view key) const;
   ConfigPlace place(std::string_view key) const;
+  /// Where the `[[resource]]` begins; nowhere for the top level.
+  const ConfigPlace& place() const { return place_; }
 
  private:
   friend class Config;
-  struct Entry;
-  std::map<std::string, std::shared_ptr<const Entry>, std::less<>> entries_;
+  friend class ConfigLoader;
+  const ConfigEntry& entry(std::string_view key) const;
+  // Shared, so that copies are cheap; nobody changes an entry.
+  std::map<std::string, std::shared_ptr<const ConfigEntry>, std::less<>> entries_;
+  ConfigPlace place_;
 };
 
-/// What the caller found outside: a file's text, the environment, the flags.
+/// What the caller found outside: a file's text, the environment, the flags. A value from the
+/// environment or a flag is TOML if that gives the right kind, else the bare text: `30s`, `"30s"`.
 struct ConfigSources {
   std::string file_name;  // for messages and relative paths; empty: no file
   std::string file_text;
-  std::vector<std::string> environment;  // "PACELINE_CACHE_L1_MAX=500"; others are ignored
+  std::vector<std::string> environment;  // "PACELINE_CACHE_L1_MAX=500"; names without PACELINE_
+                                         // and with PACELINE_INTERNAL_ are ignored
   std::vector<std::string> sets;         // "cache.l1.max=500", later wins
 };
 
@@ -143,19 +165,22 @@ class Config {
   /// The `[[name]]` tables in the file's order; empty if there are none.
   std::span<const ConfigSection> tables(std::string_view name) const;
 
-  /// TOML that loads to the same values with the same registry (paths are absolute by then).
-  /// Contains secrets: for a sealed memfd only.
+  /// TOML that loads to the same values with the same registry and working directory: what was
+  /// set, and every table. Contains secrets: for a sealed memfd only.
   std::string serialise() const;
-  /// One line a key: `cache.l1.max = 500   # app.toml:3:7`, secrets masked.
+  /// One line a key: `cache.l1.max = 500   # app.toml:3:7`. Masked are secret keys and, wherever
+  /// they stand, the passwords of URLs and connection strings.
   std::string describe() const;
 
  private:
+  friend class ConfigLoader;
   ConfigSection top_;
   std::map<std::string, std::vector<ConfigSection>, std::less<>> tables_;
 };
 
-/// The commented file of `paceline init`: every key, its default commented out, its meaning.
-/// Loads unchanged. `preamble` stands at the top, `tables` is TOML for the example tables.
+/// The commented file of `paceline init`: every key with its meaning, kind and guide name, its
+/// default commented out as `#max = 500`. Loads unchanged. `preamble` stands at the top, `tables`
+/// is TOML for the example tables.
 std::string config_template(const ConfigRegistry& registry, std::string_view preamble,
                             std::string_view tables);
 

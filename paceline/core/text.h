@@ -27,6 +27,9 @@ std::string base64(std::string_view bytes);
 /// Appends `text` as a JSON string with quotes. Bytes that are not UTF-8 become U+FFFD.
 void append_json_string(std::string& out, std::string_view text);
 
+/// Well-formed UTF-8: no overlong forms, no surrogates.
+bool is_utf8(std::string_view text);
+
 /// One line for a terminal or a log: control characters and bytes above 0x7e as \xNN.
 std::string printable(std::string_view text, std::size_t limit = 200);
 

@@ -92,6 +92,13 @@ TEST(Text, JsonStringsReplaceBytesThatAreNotUtf8) {
   EXPECT_EQ(json("\xe2\x82x"), "\"\xEF\xBF\xBD\xEF\xBF\xBDx\"");
 }
 
+TEST(Text, Utf8IsRecognised) {
+  EXPECT_TRUE(is_utf8(""));
+  EXPECT_TRUE(is_utf8("häß→🎉"));
+  EXPECT_FALSE(is_utf8("a\xff"));
+  EXPECT_FALSE(is_utf8("\xe2\x82"));
+}
+
 TEST(Text, PrintableKeepsOneShortLine) {
   EXPECT_EQ(printable("plain text"), "plain text");
   EXPECT_EQ(printable("a\nb\x1b[31m\xff"), "a\\x0ab\\x1b[31m\\xff");
