@@ -1,0 +1,28 @@
+// Seats: the blocks of shared memory that children write. A slot has two, so that an old and a
+// new process never write the same one; incarnations alternate between them.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "paceline/core.h"
+
+namespace paceline {
+
+/// What a child tells about itself, with relaxed stores. For `status`; never trusted.
+struct alignas(64) SeatState {
+  std::atomic<std::uint64_t> requests;     // answered since this process began
+  std::atomic<std::uint64_t> connections;  // open now
+};
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
+
+constexpr std::size_t kSeatsPerSlot = 2;
+
+/// The region "control": one SeatState a seat.
+Result<SharedRegion> create_control_region(std::size_t seats);
+/// Its seats; empty if the region is another.
+std::span<SeatState> control_seats(const SharedRegion& control);
+
+}  // namespace paceline
