@@ -5,5 +5,6 @@
 #include "paceline/sqlite/connection.h"  // IWYU pragma: export
 #include "paceline/sqlite/migrations.h"  // IWYU pragma: export
 #include "paceline/sqlite/parameters.h"  // IWYU pragma: export
+#include "paceline/sqlite/reader.h"      // IWYU pragma: export
 #include "paceline/sqlite/value.h"       // IWYU pragma: export
 #include "paceline/sqlite/writer.h"      // IWYU pragma: export
