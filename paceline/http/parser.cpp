@@ -24,6 +24,25 @@ std::string_view without_scheme(std::string_view target) {
   return {};
 }
 
+struct VersionFault {
+  const char* at;    // the first wrong byte, or the end of the bytes
+  ParseError error;  // none: right as far as it goes
+};
+
+/// Reads "HTTP/1.1" CRLF byte by byte, to name the first wrong one.
+[[gnu::noinline]] VersionFault find_version_fault(const char* at, const char* end) {
+  constexpr std::string_view wanted = "HTTP/1.1\r\n";
+  for (std::size_t i = 0; i < wanted.size(); ++i, ++at) {
+    if (at == end) break;
+    if (*at == wanted[i] || (i == 7 && *at == '0')) continue;
+    if (*at == '\n') return {at, ParseError::bare_lf};
+    if (i == 9) return {at - 1, ParseError::bare_cr};
+    const bool other_version = (i == 5 || i == 7) && characters::is(*at, characters::digit);
+    return {at, other_version ? ParseError::version : ParseError::version_syntax};
+  }
+  return {at, ParseError::none};
+}
+
 }  // namespace
 
 /// One call of parse_request_head(). A line is read within a window: the bytes that are there and
@@ -39,7 +58,7 @@ class RequestHeadParser {
         headers_max_(std::min<std::uint32_t>(limits.headers_max, RequestHead::headers_max)),
         head_(head) {}
 
-  ParseStatus run() {
+  [[gnu::always_inline]] ParseStatus run() {
     Phase phase = head_.phase_;
     if (phase < Phase::header_start) {
       if (!request_line(phase)) return status_;
@@ -68,9 +87,8 @@ class RequestHeadParser {
   bool path(const Window& window);
   bool query(const Window& window);
   bool version(const Window& window);
-  bool version_slowly(const Window& window);
   bool finish_request_line();
-  bool absolute_target(std::string_view target);
+  static bool absolute_target(const char* base, RequestHead& head);
   bool header_line(Phase phase);
   ParseError note_header(const char* name, std::size_t size, std::string_view value);
   ParseError note_host(std::string_view value);
@@ -81,10 +99,9 @@ class RequestHeadParser {
   bool finish();
 
   std::uint16_t offset(const char* at) const { return static_cast<std::uint16_t>(at - base_); }
-  Slice slice(const char* from, const char* to) const {
-    return {offset(from), static_cast<std::uint16_t>(to - from)};
+  static Slice slice(const char* base, const char* from, const char* to) {
+    return {static_cast<std::uint16_t>(from - base), static_cast<std::uint16_t>(to - from)};
   }
-  Slice slice(std::string_view text) const { return slice(text.data(), text.data() + text.size()); }
 
   Window window(std::uint32_t line_max, ParseError line_error) const {
     const std::uint32_t line_limit = head_.line_ + line_max;
@@ -182,7 +199,7 @@ class RequestHeadParser {
 
 [[gnu::always_inline]] inline bool RequestHeadParser::end_method(const char* start,
                                                                  const char* end) {
-  head_.method_text_ = slice(start, end);
+  head_.method_text_ = slice(base_, start, end);
   at_ = end + 1;
   head_.target_.at = head_.path_.at = offset(at_);
   return true;
@@ -225,33 +242,23 @@ class RequestHeadParser {
   return true;
 }
 
+/// Short enough to be read again from its start.
 [[gnu::always_inline]] inline bool RequestHeadParser::version(const Window& window) {
-  if (window.end - at_ < 10) return version_slowly(window);
-  const std::uint64_t word = words::load64(at_);
-  const bool one = word == words::load64("HTTP/1.1");
-  if ((!one && word != words::load64("HTTP/1.0")) || at_[8] != '\r' || at_[9] != '\n')
-      [[unlikely]] {
-    return version_slowly(window);
+  const std::ptrdiff_t size = 10;
+  bool one = false;
+  bool right = false;
+  if (window.end - at_ >= size) [[likely]] {
+    const std::uint64_t word = words::load64(at_);
+    one = word == words::load64("HTTP/1.1");
+    right = (one || word == words::load64("HTTP/1.0")) && at_[8] == '\r' && at_[9] == '\n';
+  }
+  if (!right) [[unlikely]] {
+    const VersionFault fault = find_version_fault(at_, window.end);
+    if (fault.error != ParseError::none) return fail_at(fault.error, fault.at);
+    return out_of_bytes(Phase::version, at_, window);
   }
   head_.version_minor_ = one ? 1 : 0;
-  at_ += 10;
-  return true;
-}
-
-/// Byte by byte, to name the first wrong one. Short enough to be read again from its start.
-[[gnu::noinline]] bool RequestHeadParser::version_slowly(const Window& window) {
-  constexpr std::string_view wanted = "HTTP/1.1\r\n";
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    const char* const at = at_ + i;
-    if (at == window.end) return out_of_bytes(Phase::version, at_, window);
-    if (*at == wanted[i] || (i == 7 && *at == '0')) continue;
-    if (*at == '\n') return fail_at(ParseError::bare_lf, at);
-    if (i == 9) return fail_at(ParseError::bare_cr, at - 1);
-    const bool other_version = (i == 5 || i == 7) && characters::is(*at, characters::digit);
-    return fail_at(other_version ? ParseError::version : ParseError::version_syntax, at);
-  }
-  head_.version_minor_ = at_[7] == '1' ? 1 : 0;
-  at_ += wanted.size();
+  at_ += size;
   return true;
 }
 
@@ -260,7 +267,7 @@ class RequestHeadParser {
   head_.line_ = offset(at_);
   if (target.front() != '/') [[unlikely]] {
     const bool asterisk = target == "*" && head_.method_ == Method::options;
-    if (!asterisk && !absolute_target(target)) {
+    if (!asterisk && !absolute_target(base_, head_)) {
       return fail_at(ParseError::target, target.data());
     }
   }
@@ -272,14 +279,16 @@ class RequestHeadParser {
 }
 
 /// http://host:port/path: its host wins over the Host header (RFC 9112 §3.2.2).
-[[gnu::noinline]] bool RequestHeadParser::absolute_target(std::string_view target) {
+[[gnu::noinline]] bool RequestHeadParser::absolute_target(const char* base, RequestHead& head) {
+  const std::string_view target = head.target();
   const std::string_view rest = without_scheme(target);
   const std::string_view authority = rest.substr(0, rest.find_first_of("/?"));
   if (!fields::is_host(authority)) return false;
-  head_.absolute_ = true;
-  head_.host_ = slice(authority);
-  const char* const path_end = base_ + head_.path_.at + head_.path_.size;
-  head_.path_ = slice(authority.data() + authority.size(), path_end);
+  const char* const authority_end = authority.data() + authority.size();
+  const char* const path_end = base + head.path_.at + head.path_.size;
+  head.absolute_ = true;
+  head.host_ = slice(base, authority.data(), authority_end);
+  head.path_ = slice(base, authority_end, path_end);
   return true;
 }
 
@@ -333,7 +342,7 @@ class RequestHeadParser {
   return true;
 }
 
-inline void RequestHeadParser::note(KnownHeader kind) {
+[[gnu::always_inline]] inline void RequestHeadParser::note(KnownHeader kind) {
   std::uint8_t& place = head_.known_[static_cast<std::size_t>(kind)];
   if (place == 0) place = static_cast<std::uint8_t>(head_.count_ + 1);
 }
@@ -381,15 +390,15 @@ inline void RequestHeadParser::note(KnownHeader kind) {
   return ParseError::none;
 }
 
-inline ParseError RequestHeadParser::note_host(std::string_view value) {
+[[gnu::always_inline]] inline ParseError RequestHeadParser::note_host(std::string_view value) {
   if (head_.host_seen_) return ParseError::host_repeated;
   if (!fields::is_host(value)) return ParseError::host;
   head_.host_seen_ = true;
-  if (!head_.absolute_) head_.host_ = slice(value);
+  if (!head_.absolute_) head_.host_ = slice(base_, value.data(), value.data() + value.size());
   return ParseError::none;
 }
 
-inline ParseError RequestHeadParser::note_length(std::string_view value) {
+[[gnu::always_inline]] inline ParseError RequestHeadParser::note_length(std::string_view value) {
   if (head_.chunked_) return ParseError::length_and_chunked;
   const std::optional<std::uint64_t> length = fields::content_length(value);
   if (head_.has_content_length_ || !length) return ParseError::content_length;
@@ -398,14 +407,14 @@ inline ParseError RequestHeadParser::note_length(std::string_view value) {
   return ParseError::none;
 }
 
-inline ParseError RequestHeadParser::note_encoding(std::string_view value) {
+[[gnu::always_inline]] inline ParseError RequestHeadParser::note_encoding(std::string_view value) {
   if (head_.has_content_length_) return ParseError::length_and_chunked;
   if (head_.chunked_ || head_.version_minor_ == 0) return ParseError::transfer_encoding;
   head_.chunked_ = true;
   return fields::transfer_encoding(value);
 }
 
-inline ParseError RequestHeadParser::note_expect(std::string_view value) {
+[[gnu::always_inline]] inline ParseError RequestHeadParser::note_expect(std::string_view value) {
   if (!characters::same_ignoring_case(value, "100-continue")) return ParseError::expect;
   head_.expect_continue_ = head_.version_minor_ == 1;
   return ParseError::none;
