@@ -3,6 +3,7 @@
 #pragma once
 
 #include "paceline/http/chunked.h"   // IWYU pragma: export
+#include "paceline/http/config.h"    // IWYU pragma: export
 #include "paceline/http/message.h"   // IWYU pragma: export
 #include "paceline/http/parser.h"    // IWYU pragma: export
 #include "paceline/http/problem.h"   // IWYU pragma: export

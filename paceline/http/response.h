@@ -58,6 +58,7 @@ class Response {
 
   /// `text/plain` from bytes that outlive the answer (a literal).
   static Response text(std::string_view borrowed);
+  static Response text(const char* literal) { return text(std::string_view(literal)); }
   static Response text(std::string owned);
   static Response json(std::string owned, unsigned status = 200);
   /// application/problem+json (RFC 9457); the server adds the request id. `detail` is for a person

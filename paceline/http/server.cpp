@@ -35,6 +35,10 @@ class Listener final : Watch, Timer {
     watching_ = true;
     return {};
   }
+  void accept_queued() {
+    while (accept_some() == kAcceptsPerTurn) {
+    }
+  }
   void stop() {
     cancel();
     if (watching_) server_.loop_.remove(*this, fd_);
@@ -44,18 +48,21 @@ class Listener final : Watch, Timer {
  private:
   void open_spare() { spare_.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
-  void ready(std::uint32_t /*events*/) override {
-    Kernel& kernel = server_.loop_.kernel();
+  void ready(std::uint32_t /*events*/) override { accept_some(); }
+
+  /// How many; fewer than kAcceptsPerTurn when the queue is empty.
+  int accept_some() {
     for (int i = 0; i < kAcceptsPerTurn; ++i) {
-      const int fd = kernel.accept(fd_);
+      const int fd = server_.loop_.kernel().accept(fd_);
       if (fd >= 0) {
         pause_ = kAcceptPauseMin;
         server_.accepted(fd);
         continue;
       }
       if (fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS || fd == -ENOMEM) out_of(fd);
-      return;  // EAGAIN; ECONNABORTED and the like concern one client only
+      return i;  // EAGAIN; ECONNABORTED and the like concern one client only
     }
+    return kAcceptsPerTurn;
   }
 
   void out_of(int error) {
@@ -128,6 +135,12 @@ void Server::unlisten(int fd) {
   std::erase_if(listeners_, [fd](const auto& listener) { return listener->fd() == fd; });
 }
 
+void Server::unlisten_all() { listeners_.clear(); }
+
+void Server::accept_queued() {
+  for (const std::unique_ptr<Listener>& listener : listeners_) listener->accept_queued();
+}
+
 void Server::accepted(int fd) {
   ++counts_.accepted;
   accepted_counter_.add();
@@ -138,7 +151,7 @@ void Server::accepted(int fd) {
     loop_.kernel().close(fd);
     return;
   }
-  auto* connection = new Connection(*this, fd);
+  auto* connection = new HttpConnection(*this, fd);
   if (!loop_.add(*connection, fd, EPOLLIN)) {
     ++counts_.accept_errors;
     loop_.kernel().close(fd);
@@ -154,7 +167,7 @@ void Server::accepted(int fd) {
 
 bool Server::make_room() {
   if (idle_.empty()) return false;
-  Connection& oldest = idle_.front().connection;
+  HttpConnection& oldest = idle_.front().connection;
   if (oldest.began_ + options_.soft_idle_min > loop_.now()) return false;
   oldest.linger();
   reap();
@@ -166,7 +179,7 @@ void Server::drain() {
   idle_.for_each([this](Node& node) { node.connection.deadline(options_.drain_idle); });
 }
 
-void Server::bury(Connection& connection) {
+void Server::bury(HttpConnection& connection) {
   connection.node_.unlink();
   dead_.push_back(&connection);
   --counts_.connections;
@@ -176,7 +189,7 @@ void Server::bury(Connection& connection) {
 
 void Server::reap() {
   while (!dead_.empty()) {
-    Connection* connection = dead_.back();
+    HttpConnection* connection = dead_.back();
     dead_.pop_back();
     delete connection;
   }

@@ -53,7 +53,7 @@ struct ServerCounts {
   std::uint64_t accept_errors = 0;        // descriptors or memory ran out
 };
 
-class Connection;
+class HttpConnection;
 struct Exchange;
 class Listener;
 
@@ -76,6 +76,10 @@ class Server {
   Result<void> listen(int fd);
   /// Stops watching it (before any close: descriptions are shared). Unknown ones are ignored.
   void unlisten(int fd);
+  void unlisten_all();
+  /// Accepts from every socket until its queue is empty: before the last unlisten, so that no
+  /// connection is left in a queue that nobody looks at.
+  void accept_queued();
 
   /// From now on every answer closes its connection, and idle ones close after drain_idle.
   /// Accepting goes on until unlisten().
@@ -90,7 +94,7 @@ class Server {
   }
 
  private:
-  friend class Connection;
+  friend class HttpConnection;
   friend class Listener;
   friend struct Exchange;
 
@@ -132,7 +136,7 @@ class Server {
   void accepted(int fd);
   void log_access(const Pending& entry, Duration took);
   bool make_room();
-  void bury(Connection& connection);
+  void bury(HttpConnection& connection);
   void reap();
   std::unique_ptr<Exchange> take_exchange();
   void give_exchange(std::unique_ptr<Exchange> exchange);
@@ -156,12 +160,12 @@ class Server {
 
   std::vector<std::unique_ptr<Listener>> listeners_;
   struct Node : ListNode {
-    explicit Node(Connection& c) : connection(c) {}
-    Connection& connection;
+    explicit Node(HttpConnection& c) : connection(c) {}
+    HttpConnection& connection;
   };
   List<Node> all_;
   List<Node> idle_;  // longest idle first
-  std::vector<Connection*> dead_;
+  std::vector<HttpConnection*> dead_;
 
   std::unique_ptr<Exchange> scratch_;  // what requests that answer at once are parsed into
   std::vector<std::unique_ptr<Exchange>> exchanges_;

@@ -153,7 +153,7 @@ TEST(MetricsReader, SeatsAreAddedByKind) {
   EXPECT_EQ(totals.at({"lag_seconds", "", MetricKind::gauge_max}).level, 9'000'000);
   EXPECT_EQ(totals.at({"t_seconds", "", MetricKind::histogram}).histogram.count(), 2u);
 
-  list[0].state = SeatState::retired;
+  list[0].state = SeatLife::retired;
   totals = reader.read(list);
   EXPECT_EQ(count_of(totals, "requests_total"), 15u);
   EXPECT_EQ(totals.at({"connections", "", MetricKind::gauge}).level, 4);
@@ -178,13 +178,13 @@ TEST(MetricsReader, ASuccessorGoesOnWhereACrashedWriterStopped) {
   ASSERT_TRUE(WIFSIGNALED(status));
 
   MetricsReader reader;
-  MetricsSeat list[] = {{seats.bytes(0), SeatState::retired}};
+  MetricsSeat list[] = {{seats.bytes(0), SeatLife::retired}};
   EXPECT_EQ(count_of(reader.read(list), "requests_total"), 41u);
 
   MetricsBlock next = block_at(seats.bytes(0));
   next.counter("requests_total").add(1);
   next.histogram("t_seconds").record(4ms);
-  list[0].state = SeatState::live;
+  list[0].state = SeatLife::live;
   const MetricsTotals totals = reader.read(list);
   EXPECT_EQ(count_of(totals, "requests_total"), 42u);
   EXPECT_EQ(totals.at({"connections", "", MetricKind::gauge}).level, 0);
@@ -258,7 +258,7 @@ TEST(MetricsThreads, AReaderSeesWholeSeriesAndRisingCountersWhileWritersWork) {
   }
   MetricsReader reader;
   std::vector<MetricsSeat> list;
-  for (std::size_t w = 0; w < writers; ++w) list.push_back({seats.bytes(w), SeatState::live});
+  for (std::size_t w = 0; w < writers; ++w) list.push_back({seats.bytes(w), SeatLife::live});
   MetricsTotals before;
   bool more = true;
   while (more) {

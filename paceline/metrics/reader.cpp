@@ -38,9 +38,9 @@ bool outlives_its_process(MetricKind kind) {
   return kind == MetricKind::counter || kind == MetricKind::histogram;
 }
 
-void merge(MetricsTotals& totals, const MetricsTotals& series, SeatState state) {
+void merge(MetricsTotals& totals, const MetricsTotals& series, SeatLife state) {
   for (const auto& [key, value] : series) {
-    if (state == SeatState::retired && !outlives_its_process(key.kind)) continue;
+    if (state == SeatLife::retired && !outlives_its_process(key.kind)) continue;
     const auto [at, fresh] = totals.try_emplace(key);
     MetricValue& total = at->second;
     total.count += value.count;
@@ -93,14 +93,14 @@ MetricsTotals MetricsReader::read(std::span<const MetricsSeat> seats) {
       continue;
     }
     if (now->incarnation != seen_[i].incarnation) {
-      merge(folded_, seen_[i].series, SeatState::retired);
+      merge(folded_, seen_[i].series, SeatLife::retired);
     }
     seen_[i] = std::move(*now);
   }
   MetricsTotals totals = folded_;
   for (std::size_t i = 0; i < seen_.size(); ++i) {
     // A seat that is not in the list any more has no process either.
-    const SeatState state = i < seats.size() ? seats[i].state : SeatState::retired;
+    const SeatLife state = i < seats.size() ? seats[i].state : SeatLife::retired;
     merge(totals, seen_[i].series, state);
   }
   return totals;

@@ -43,11 +43,11 @@ struct MetricsSnapshot {
 Result<MetricsSnapshot> read_metrics(std::span<const std::byte> bytes);
 
 /// Retired: its process is gone. What it counted stays, its gauges do not.
-enum class SeatState : std::uint8_t { live, retired };
+enum class SeatLife : std::uint8_t { live, retired };
 
 struct MetricsSeat {
   std::span<const std::byte> bytes;  // borrowed until read() returns
-  SeatState state = SeatState::live;
+  SeatLife state = SeatLife::live;
 };
 
 /// Merges the blocks of all seats. Between two reads no counter and no histogram goes back: a

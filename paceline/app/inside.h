@@ -1,0 +1,72 @@
+// What the commands share.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "paceline/app.h"
+#include "paceline/cluster.h"
+#include "paceline/core.h"
+#include "paceline/service.h"
+
+namespace paceline::app {
+
+/// The command line, as far as it is not configuration.
+struct Invocation {
+  std::string name;               // of the program: "paceline"
+  std::string file;               // configuration; empty: the program's default
+  std::string dir;                // instance folder
+  std::vector<std::string> sets;  // key=value, from --set and the short flags
+  bool json = false;
+  bool force = false;                           // init: replace the file
+  Duration timeout = std::chrono::seconds(40);  // stop: drain limit and a little
+};
+
+/// Every key that an application knows.
+ConfigRegistry config_registry();
+/// File, environment and flags; or the program's default in place of the file.
+Result<Config> load_config(const Invocation& invocation, const Program& program);
+/// What the supervisor gave to a child.
+Result<Config> child_config(const std::string& text);
+
+/// The commands. Each prints its result or its error and answers the exit code.
+int serve(const Invocation& invocation, const Program& program);
+int status(const Invocation& invocation);
+int stop(const Invocation& invocation);
+int init(const Invocation& invocation, const Program& program);
+int config(const Invocation& invocation, const Program& program);
+
+/// The roles, in a process of their own.
+int worker(ChildProcess& child, const Configure& configure);
+int keeper(ChildProcess& child);
+
+/// The one-line reason (with --json: {"error": …}) and exit code 1.
+int report(const Invocation& invocation, const Error& error, std::string_view hint = {});
+
+// Names under which the supervisor shares things.
+inline constexpr std::string_view kMetricsRegion = "metrics";
+inline constexpr std::string_view kVersionsRegion = "versions";
+inline constexpr std::string_view kKeeperSocket = "keeper";
+inline constexpr std::string_view kKeeperSocketFile = "keeper.sock";
+
+/// "seat7": the part of the metrics region that one process writes.
+std::string seat_part(std::size_t seat);
+/// The block of this process's seat; goes on where the seat's last process stopped.
+Result<MetricsBlock> seat_metrics(const SharedRegion& region, std::size_t seat);
+/// The table that keeps all caches coherent.
+Result<Versions> attach_versions(const SharedRegion& region);
+
+/// Calls back about once a second while it lives.
+class EverySecond final : Timer {
+ public:
+  EverySecond(Loop& loop, std::function<void()> callback);
+  ~EverySecond() { cancel(); }
+
+ private:
+  void fire() override;
+  Loop& loop_;
+  std::function<void()> callback_;
+};
+
+}  // namespace paceline::app

@@ -1,0 +1,133 @@
+// paceline::run: the command line of every application.
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
+#include "paceline/app/inside.h"
+
+namespace paceline {
+namespace {
+
+constexpr std::string_view kVersion = "0.1.0";
+
+std::string base_name(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  return std::string(slash == std::string_view::npos ? path : path.substr(slash + 1));
+}
+
+/// The role that the supervisor started this process for.
+int run_role(const Configure& configure) {
+  Result<std::unique_ptr<ChildProcess>> child = ChildProcess::attach();
+  if (!child) {
+    std::fprintf(stderr, "paceline: %s\n", child.error().text().c_str());
+    return 1;
+  }
+  if ((*child)->role() == "worker") return app::worker(**child, configure);
+  if ((*child)->role() == "keeper") return app::keeper(**child);
+  return (*child)->fail_start("unknown role " + (*child)->role());
+}
+
+/// The options, bound to the variables they fill.
+class CommandLine {
+ public:
+  CommandLine(std::string name, const Program& program)
+      : program_(program), cli_("runs an application as a cluster of worker processes") {
+    invocation_.name = std::move(name);
+    const char* dir = std::getenv("PACELINE_DIR");
+    invocation_.dir = dir != nullptr ? dir : "paceline-data";
+    cli_.name(invocation_.name);
+    cli_.require_subcommand(1);
+    cli_.set_version_flag("--version", std::string(version()));
+    add_serve();
+    add_control();
+    add_files();
+  }
+
+  int run(int argc, char** argv) {
+    try {
+      cli_.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      return cli_.exit(error) == 0 ? 0 : 1;
+    }
+    return command_();
+  }
+
+ private:
+  void add_dir(CLI::App* command) {
+    command->add_option("--dir", invocation_.dir, "instance folder")->capture_default_str();
+  }
+  void add_sets(CLI::App* command) {
+    command->add_option("--set", invocation_.sets, "a configuration key: --set cache.l1.max=1000")
+        ->type_name("KEY=VALUE")
+        ->allow_extra_args(false);
+  }
+
+  void add_serve() {
+    CLI::App* serve = cli_.add_subcommand("serve", "run the cluster in the foreground");
+    serve->add_option("file", invocation_.file, "configuration (default: built in)");
+    serve->add_option("--workers", workers_, "auto, io, cpu or a number");
+    serve->add_option("--listen", listen_, "127.0.0.1:8000, [::1]:8000 or unix:PATH; repeatable")
+        ->allow_extra_args(false);
+    CLI::Option* dir = serve->add_option("--dir", invocation_.dir, "instance folder");
+    dir->capture_default_str();
+    add_sets(serve);
+    serve->callback([this, dir] {
+      if (!workers_.empty()) invocation_.sets.push_back("workers=" + workers_);
+      if (!listen_.empty()) invocation_.sets.push_back("server.listen=" + toml_list(listen_));
+      if (dir->count() > 0) invocation_.sets.push_back("dir=" + invocation_.dir);
+      command_ = [this] { return app::serve(invocation_, program_); };
+    });
+  }
+
+  void add_control() {
+    CLI::App* status = cli_.add_subcommand("status", "what runs, and why so many workers");
+    add_dir(status);
+    status->add_flag("--json", invocation_.json, "for machines");
+    status->callback([this] { command_ = [this] { return app::status(invocation_); }; });
+    CLI::App* stop = cli_.add_subcommand("stop", "drain and stop; returns when all is gone");
+    add_dir(stop);
+    stop->add_flag("--json", invocation_.json, "for machines");
+    stop->callback([this] { command_ = [this] { return app::stop(invocation_); }; });
+  }
+
+  void add_files() {
+    CLI::App* init = cli_.add_subcommand("init", "write a commented configuration");
+    init->add_option("file", invocation_.file, "default: paceline.toml");
+    init->add_flag("--force", invocation_.force, "replace an existing file");
+    init->callback([this] { command_ = [this] { return app::init(invocation_, program_); }; });
+    CLI::App* config = cli_.add_subcommand("config", "check a configuration and print every value");
+    config->add_option("file", invocation_.file, "default: built in");
+    add_sets(config);
+    config->callback([this] { command_ = [this] { return app::config(invocation_, program_); }; });
+  }
+
+  static std::string toml_list(const std::vector<std::string>& values) {
+    std::string list = "[";
+    for (const std::string& value : values) {
+      if (list.size() > 1) list += ", ";
+      append_json_string(list, value);  // a TOML basic string has the same escapes
+    }
+    return list + "]";
+  }
+
+  const Program& program_;
+  app::Invocation invocation_;
+  std::string workers_;
+  std::vector<std::string> listen_;
+  std::function<int()> command_;
+  CLI::App cli_;
+};
+
+}  // namespace
+
+std::string_view version() { return kVersion; }
+
+int run(int argc, char** argv, const Configure& configure, const Program& program) {
+  std::signal(SIGPIPE, SIG_IGN);
+  if (ChildProcess::requested()) return run_role(configure);
+  CommandLine line(base_name(argc > 0 ? argv[0] : "paceline"), program);
+  return line.run(argc, argv);
+}
+
+}  // namespace paceline

@@ -1,0 +1,153 @@
+// paceline serve: the supervisor, in the foreground.
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+
+#include "paceline/app/inside.h"
+
+namespace paceline::app {
+namespace {
+
+/// The shared memory of one instance.
+struct Regions {
+  SharedRegion metrics;
+  SharedRegion versions;
+};
+
+Result<Regions> create_regions(std::size_t seats) {
+  Regions regions;
+  std::vector<SharedRegion::Part> parts;
+  for (std::size_t seat = 0; seat < seats; ++seat) {
+    parts.push_back({.name = seat_part(seat), .bytes = metrics_block_bytes()});
+  }
+  PACELINE_TRY_VALUE(regions.metrics, SharedRegion::create(kMetricsRegion, parts));
+  const SharedRegion::Part table{.name = std::string(kVersionsRegion), .bytes = Versions::bytes()};
+  PACELINE_TRY_VALUE(regions.versions, SharedRegion::create(kVersionsRegion, {&table, 1}));
+  PACELINE_TRY(Versions::create(regions.versions.part(kVersionsRegion)));
+  return regions;
+}
+
+std::string url_of(const std::string& address) {
+  return address.starts_with("unix:") ? address : "http://" + address;
+}
+
+/// `curl {url}/…` with the first address.
+std::string with_url(std::string_view line, const ClusterStatus& status) {
+  std::string text(line.empty() ? "curl {url}/" : line);
+  const std::size_t at = text.find("{url}");
+  if (at == std::string::npos || status.listen.empty()) return text;
+  return text.replace(at, 5, url_of(status.listen.front()));
+}
+
+void print_started(const ClusterStatus& status, const Invocation& invocation,
+                   const Program& program) {
+  std::string addresses;
+  for (const std::string& address : status.listen) {
+    addresses += (addresses.empty() ? "" : ", ") + url_of(address);
+  }
+  const std::size_t workers = status.worker_count.wanted;
+  std::printf("%s %s: %zu worker%s%s, supervisor %d\n", invocation.name.c_str(),
+              status.version.c_str(), workers, workers == 1 ? "" : "s",
+              status.keeper ? " and a keeper" : "", static_cast<int>(status.supervisor_pid));
+  std::printf("  workers  %s\n", status.worker_count.reason.c_str());
+  std::printf("  service  %s\n", addresses.c_str());
+  std::printf("  data     %s\n", status.dir.c_str());
+  std::printf("  try      %s\n", with_url(program.try_line, status).c_str());
+  std::printf("  stop     Ctrl-C\n");
+  std::fflush(stdout);
+}
+
+/// What the configuration says to the cluster, checked before anything is opened.
+struct Plan {
+  std::string dir;
+  WorkerCount workers;
+  std::vector<ListenAddress> addresses;
+  Duration drain_timeout;
+  bool keeper = false;
+};
+
+Result<Plan> make_plan(const Config& config) {
+  Plan plan;
+  const ConfigSection& top = config.top();
+  plan.dir = std::filesystem::absolute(top.text("dir")).lexically_normal().string();
+  PACELINE_TRY_VALUE(const WorkerPolicy policy, parse_worker_policy(top.text("workers")));
+  plan.workers = count_workers(policy, host_limits());
+  for (const std::string& text : top.list("server.listen")) {
+    PACELINE_TRY_VALUE(ListenAddress address, parse_listen_address(text));
+    plan.addresses.push_back(std::move(address));
+  }
+  if (plan.addresses.empty()) {
+    return fail(Code::invalid, top.place("server.listen").text() +
+                                   ": server.listen names no address, e.g. \"127.0.0.1:8000\"");
+  }
+  plan.drain_timeout = top.duration("server.drain_timeout");
+  PACELINE_TRY_VALUE(const ServiceConfig service, service_config(config, plan.dir));
+  plan.keeper = service.active();
+  return plan;
+}
+
+Result<void> run_cluster(const Invocation& invocation, const Program& program, const Config& config,
+                         Log& log) {
+  PACELINE_TRY_VALUE(const Plan plan, make_plan(config));
+  PACELINE_TRY_VALUE(const InstanceFolder folder, InstanceFolder::open(plan.dir));
+  PACELINE_TRY_VALUE(
+      ListenerGroup listeners,
+      ListenerGroup::open(plan.addresses, plan.workers.wanted, folder.address_patience()));
+  std::vector<RoleSpec> roles;
+  Fd keeper_socket;
+  std::optional<Versions> versions;
+  if (plan.keeper) {
+    PACELINE_TRY_VALUE(keeper_socket,
+                       listen_unix(folder.path() + "/" + std::string(kKeeperSocketFile)));
+    // Before the next keeper answers anything: a commit of the dead one may not have been told.
+    const auto raise = [&versions](const ChildDeath&) { versions->raise_epoch(); };
+    roles.push_back({.name = "keeper",
+                     .stage = 0,
+                     .sockets = {{std::string(kKeeperSocket), keeper_socket.get()}},
+                     .on_death = raise});
+  }
+  roles.push_back({.name = "worker",
+                   .count = plan.workers.wanted,
+                   .stage = 1,
+                   .listens = RoleSpec::Listens::yes});
+  PACELINE_TRY_VALUE(const Regions regions, create_regions(seat_count(roles)));
+  PACELINE_TRY_VALUE(versions, attach_versions(regions.versions));
+
+  RealKernel kernel;
+  Loop loop(kernel);
+  SupervisorOptions options;
+  options.version = program.version.empty() ? std::string(version()) : program.version;
+  options.config_text = config.serialise();
+  options.worker_count = plan.workers;
+  options.roles = std::move(roles);
+  options.regions = {{std::string(kMetricsRegion), &regions.metrics},
+                     {std::string(kVersionsRegion), &regions.versions}};
+  options.drain_timeout = plan.drain_timeout;
+  options.on_started = [&](const ClusterStatus& status) {
+    print_started(status, invocation, program);
+  };
+  Supervisor supervisor(loop, log, folder, listeners, std::move(options));
+  PACELINE_TRY_VALUE(const StopReport stopped, supervisor.run());
+  if (stopped.killed > 0) {
+    log.write(LogLevel::warning, "stopped before everything in flight was answered",
+              {{"killed", static_cast<std::int64_t>(stopped.killed)}});
+  }
+  return {};
+}
+
+}  // namespace
+
+int serve(const Invocation& invocation, const Program& program) {
+  const Result<Config> config = load_config(invocation, program);
+  if (!config) return report(invocation, config.error());
+  Result<LogOptions> options = log_options(config->top(), "supervisor", STDERR_FILENO);
+  if (!options) return report(invocation, options.error());
+  Log log(std::move(*options));
+  const Result<void> ran = run_cluster(invocation, program, *config, log);
+  if (!ran) return report(invocation, ran.error());
+  return 0;
+}
+
+}  // namespace paceline::app

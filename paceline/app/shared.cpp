@@ -1,0 +1,88 @@
+// What the roles and commands share: configuration, seats, reports.
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "paceline/app/inside.h"
+
+extern char** environ;  // NOLINT: POSIX says so
+
+namespace paceline::app {
+
+ConfigRegistry config_registry() {
+  static constexpr ConfigKey kOwn[] = {
+      {.name = "dir",
+       .kind = ConfigKind::path,
+       .fallback = "\"paceline-data\"",
+       .meaning = "The instance folder: database, control socket, pid file. One instance each."}};
+  ConfigRegistry registry;
+  registry.add(kOwn);
+  registry.add(cluster_config_keys());
+  registry.add(http_config_keys());
+  registry.add(log_config_keys());
+  add_service_config(registry);
+  return registry;
+}
+
+Result<Config> load_config(const Invocation& invocation, const Program& program) {
+  ConfigSources sources;
+  if (!invocation.file.empty()) {
+    Result<std::string> text = read_file(invocation.file);
+    if (!text) {
+      return fail(text.error().code, "cannot read the configuration " + invocation.file + ": " +
+                                         text.error().text() + "; `" + invocation.name + " init " +
+                                         invocation.file + "` writes one");
+    }
+    sources.file_name = invocation.file;
+    sources.file_text = std::move(*text);
+  } else {
+    sources.file_text = program.default_config;
+  }
+  for (char** entry = environ; *entry != nullptr; ++entry) sources.environment.emplace_back(*entry);
+  sources.sets = invocation.sets;
+  return Config::load(config_registry(), sources);
+}
+
+Result<Config> child_config(const std::string& text) {
+  ConfigSources sources;
+  sources.file_text = text;
+  return Config::load(config_registry(), sources);
+}
+
+int report(const Invocation& invocation, const Error& error, std::string_view hint) {
+  if (invocation.json) {
+    std::printf("%s\n", error_json(error, hint).c_str());
+  } else {
+    std::fprintf(stderr, "%s: %s\n", invocation.name.c_str(), error.text().c_str());
+    if (!hint.empty()) {
+      std::fprintf(stderr, "  %.*s\n", static_cast<int>(hint.size()), hint.data());
+    }
+  }
+  return 1;
+}
+
+std::string seat_part(std::size_t seat) { return "seat" + std::to_string(seat); }
+
+Result<MetricsBlock> seat_metrics(const SharedRegion& region, std::size_t seat) {
+  const std::span<std::byte> bytes = region.part(seat_part(seat));
+  Result<MetricsBlock> block = MetricsBlock::attach(bytes);
+  if (block) return block;
+  return MetricsBlock::create(bytes);
+}
+
+Result<Versions> attach_versions(const SharedRegion& region) {
+  return Versions::attach(region.part(kVersionsRegion));
+}
+
+EverySecond::EverySecond(Loop& loop, std::function<void()> callback)
+    : loop_(loop), callback_(std::move(callback)) {
+  loop_.arm(*this, loop_.now() + std::chrono::seconds(1));
+}
+
+void EverySecond::fire() {
+  callback_();
+  loop_.arm(*this, loop_.now() + std::chrono::seconds(1));
+}
+
+}  // namespace paceline::app
