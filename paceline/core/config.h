@@ -35,9 +35,10 @@ enum class ConfigKind : std::uint8_t {
 struct ConfigKey {
   std::string_view name;  // "cache.l1.max"
   ConfigKind kind = ConfigKind::text;
-  std::string_view fallback =
-      {};  // as written in TOML: `500`, `"1h"`, `[]`; empty: required in a table
-  std::string_view meaning = {};  // one sentence, shown by `paceline init`
+  /// As written in TOML: `500`, `"1h"`, `[]`. Empty: the key is required.
+  std::string_view fallback = {};
+  /// One sentence with its full stop, shown by `paceline init`.
+  std::string_view meaning = {};
   /// The guide's names for it, "idleTimeoutMillis|idleTimeout:ms": after a colon the unit that
   /// the guide's number counts; otherwise the name says it (…Millis, …Ms, …Seconds), or a
   /// duration counts ms and a size bytes. Used to translate in the error about an unknown key.
