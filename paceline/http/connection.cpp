@@ -48,7 +48,7 @@ Completer Exchange::complete(Exchange& exchange) {
 
 // --- Connection: life ---------------------------------------------------------------------------
 
-Connection::Connection(Server& server, int fd)
+HttpConnection::HttpConnection(Server& server, int fd)
     : server_(server), fd_(fd), node_(*this), idle_node_(*this) {
   const Time now = server_.loop_.now();
   born_until_ = Time::max();
@@ -60,25 +60,25 @@ Connection::Connection(Server& server, int fd)
   server_.idle_.push_back(idle_node_);
 }
 
-Connection::~Connection() = default;
+HttpConnection::~HttpConnection() = default;
 
-void Connection::interest(std::uint32_t events) {
+void HttpConnection::interest(std::uint32_t events) {
   if (interest_ == events) return;
   interest_ = static_cast<std::uint16_t>(events);
   server_.loop_.modify(*this, fd_, events);
 }
 
-void Connection::deadline(Duration after) {
+void HttpConnection::deadline(Duration after) {
   deadline_at(after > Duration::zero() ? server_.loop_.now() + after : Time::max());
 }
 
-void Connection::deadline_at(Time at) {
+void HttpConnection::deadline_at(Time at) {
   // Most deadlines are replaced before they pass: the timer stays where it is and looks again.
   deadline_at_ = at;
   if (at != Time::max() && (!armed() || at < Timer::at())) server_.loop_.arm(*this, at);
 }
 
-void Connection::ready(std::uint32_t events) {
+void HttpConnection::ready(std::uint32_t events) {
   started_ = server_.loop_.measured();
   const bool suspended = state_ == State::handling || state_ == State::streaming;
   if ((events & EPOLLERR) != 0 || ((events & EPOLLHUP) != 0 && suspended)) {
@@ -90,7 +90,7 @@ void Connection::ready(std::uint32_t events) {
   server_.reap();
 }
 
-void Connection::fire() {
+void HttpConnection::fire() {
   const Time now = server_.loop_.now();
   started_ = server_.loop_.measured();
   if (continue_next_) {
@@ -118,7 +118,7 @@ void Connection::fire() {
 }
 
 /// The exchange's task is done; called by its completer.
-void Connection::completed() {
+void HttpConnection::completed() {
   started_ = server_.loop_.measured();
   if (broken_) {
     die();
@@ -133,7 +133,7 @@ void Connection::completed() {
 }
 
 /// 408, and nothing more on this connection.
-void Connection::timed_out(Exchange& exchange, std::string_view detail) {
+void HttpConnection::timed_out(Exchange& exchange, std::string_view detail) {
   exchange.route = server_.series_.size() - 1;
   exchange.request.received_ = began_;
   exchange.request.serial_ = ++server_.serial_;
@@ -147,7 +147,7 @@ void Connection::timed_out(Exchange& exchange, std::string_view detail) {
 }
 
 /// A suspended request was answered: go on with what the client sent behind it.
-void Connection::finish() {
+void HttpConnection::finish() {
   if (state_ == State::streaming || state_ == State::dead) return;
   if (exchange_ == nullptr) return settle();
   input_.erase(0, exchange_->size);
@@ -162,7 +162,7 @@ void Connection::finish() {
 
 // --- Connection: input --------------------------------------------------------------------------
 
-void Connection::read() {
+void HttpConnection::read() {
   if (state_ == State::lingering) return discard();
   if (state_ == State::handling || state_ == State::streaming || continue_next_ || output_full() ||
       peer_ended_) {
@@ -184,7 +184,7 @@ void Connection::read() {
 }
 
 /// Handles what is buffered and `fresh` behind it, then writes what came of it.
-void Connection::consume(std::string_view fresh) {
+void HttpConnection::consume(std::string_view fresh) {
   if (!input_.empty()) input_.append(fresh);
   std::string_view bytes = input_.empty() ? fresh : std::string_view(input_);
   while (true) {
@@ -206,7 +206,7 @@ void Connection::consume(std::string_view fresh) {
 }
 
 /// Answers the complete requests at the front of `bytes`; how many bytes they had.
-std::size_t Connection::process(std::string_view bytes) {
+std::size_t HttpConnection::process(std::string_view bytes) {
   std::size_t used = 0;
   for (std::uint32_t i = 0; !bytes.empty(); ++i) {
     if (close_after_ || output_full()) break;
@@ -223,7 +223,7 @@ std::size_t Connection::process(std::string_view bytes) {
   return used;
 }
 
-Connection::Step Connection::step(std::string_view bytes, std::size_t& used) {
+HttpConnection::Step HttpConnection::step(std::string_view bytes, std::size_t& used) {
   Exchange& exchange = exchange_ != nullptr ? *exchange_ : *server_.scratch_;
   if (state_ == State::body) return body_step(exchange, bytes, used);
   const ParseStatus status =
@@ -258,7 +258,7 @@ Connection::Step Connection::step(std::string_view bytes, std::size_t& used) {
   return Step::stop;
 }
 
-Connection::Step Connection::body_step(Exchange& exchange, std::string_view bytes,
+HttpConnection::Step HttpConnection::body_step(Exchange& exchange, std::string_view bytes,
                                        std::size_t& used) {
   RequestHead& head = exchange.request.head_;
   head.rebase(bytes.data());
@@ -279,7 +279,7 @@ Connection::Step Connection::body_step(Exchange& exchange, std::string_view byte
 }
 
 /// Decodes in place, so that head and body are one piece of memory whatever the chunks were.
-Connection::Step Connection::chunked_step(Exchange& exchange) {
+HttpConnection::Step HttpConnection::chunked_step(Exchange& exchange) {
   own_exchange();
   pin();
   const std::size_t raw = exchange.head_size + exchange.body_size;
@@ -299,7 +299,7 @@ Connection::Step Connection::chunked_step(Exchange& exchange) {
   return dispatch(exchange);
 }
 
-Connection::Step Connection::await_body(Exchange& exchange) {
+HttpConnection::Step HttpConnection::await_body(Exchange& exchange) {
   if (too_slow()) {
     timed_out(exchange, "The body arrives too slowly.");
     return Step::stop;
@@ -316,14 +316,14 @@ Connection::Step Connection::await_body(Exchange& exchange) {
 }
 
 /// Below body_rate_min, once the grace has passed; body_timeout bounds the whole.
-bool Connection::too_slow() const {
+bool HttpConnection::too_slow() const {
   const Duration spent = server_.loop_.now() - began_;
   if (spent < kRateGrace || exchange_ == nullptr) return false;
   const auto seconds = static_cast<std::uint64_t>(spent / std::chrono::seconds(1));
   return exchange_->body_size < seconds * server_.options_.body_rate_min;
 }
 
-void Connection::deadline_body() {
+void HttpConnection::deadline_body() {
   const Time now = server_.loop_.now();
   Time at = Time::max();
   if (server_.options_.body_idle_timeout > Duration::zero()) {
@@ -337,7 +337,7 @@ void Connection::deadline_body() {
 
 /// The current request's bytes, and what follows them, to the front of the connection's own
 /// buffer; views into them move along.
-void Connection::pin() {
+void HttpConnection::pin() {
   Request& request = exchange_->request;
   const char* before = current_.data();
   if (input_.empty()) {
@@ -361,7 +361,7 @@ void Connection::pin() {
 }
 
 /// The scratch exchange becomes this connection's own.
-Exchange& Connection::own_exchange() {
+Exchange& HttpConnection::own_exchange() {
   if (exchange_ == nullptr) {
     exchange_ = std::move(server_.scratch_);
     server_.scratch_ = server_.take_exchange();
@@ -370,11 +370,11 @@ Exchange& Connection::own_exchange() {
   return *exchange_;
 }
 
-void Connection::release_exchange() {
+void HttpConnection::release_exchange() {
   if (exchange_ != nullptr) server_.give_exchange(std::move(exchange_));
 }
 
-Connection::Step Connection::dispatch(Exchange& exchange) {
+HttpConnection::Step HttpConnection::dispatch(Exchange& exchange) {
   Request& request = exchange.request;
   set_state(State::idle);
   ++served_;
@@ -409,7 +409,7 @@ Connection::Step Connection::dispatch(Exchange& exchange) {
   return answered(exchange);
 }
 
-Response Connection::unmatched(const Request& request, RouteMatch::Kind kind) {
+Response HttpConnection::unmatched(const Request& request, RouteMatch::Kind kind) {
   if (request.method() == Method::options && request.path() == "*") return Response(204);
   if (request.method() == Method::unknown) {
     return Response::problem(501, "No resource here knows this method.");
@@ -420,7 +420,7 @@ Response Connection::unmatched(const Request& request, RouteMatch::Kind kind) {
   return response;
 }
 
-Connection::Step Connection::suspend(Exchange& exchange, Task<Response> task) {
+HttpConnection::Step HttpConnection::suspend(Exchange& exchange, Task<Response> task) {
   own_exchange();
   pin();
   exchange.task = std::move(task);
@@ -436,7 +436,7 @@ Connection::Step Connection::suspend(Exchange& exchange, Task<Response> task) {
 }
 
 /// After an answer within process(): the request's bytes are behind us.
-Connection::Step Connection::answered(Exchange& exchange) {
+HttpConnection::Step HttpConnection::answered(Exchange& exchange) {
   if (state_ == State::streaming) return Step::stop;
   if (!pinned_) {
     if (exchange_ != nullptr)
@@ -451,7 +451,7 @@ Connection::Step Connection::answered(Exchange& exchange) {
 }
 
 /// The finished task's answer, or 500 if the handler threw.
-void Connection::take_answer(Exchange& exchange) {
+void HttpConnection::take_answer(Exchange& exchange) {
   try {
     exchange.response = exchange.task.take();
     exchange.task.cancel();
@@ -462,7 +462,7 @@ void Connection::take_answer(Exchange& exchange) {
 }
 
 /// Inside a catch block: someone else's exception ends here.
-void Connection::handler_threw(Exchange& exchange) {
+void HttpConnection::handler_threw(Exchange& exchange) {
   std::string what = "unknown exception";
   try {
     throw;

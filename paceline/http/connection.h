@@ -43,7 +43,7 @@ struct Exchange final : BodyWriter {
   Task<Result<void>> write(std::string_view bytes) override;
 
   Server& server;
-  Connection* connection = nullptr;  // set while a handler or a producer is suspended
+  HttpConnection* connection = nullptr;  // set while a handler or a producer is suspended
   Request request;
   Response response;
   Task<Response> task;
@@ -62,10 +62,10 @@ struct Exchange final : BodyWriter {
   static Completer complete(Exchange& exchange);
 };
 
-class Connection final : public Watch, public Timer {
+class HttpConnection final : public Watch, public Timer {
  public:
-  Connection(Server& server, int fd);
-  ~Connection();
+  HttpConnection(Server& server, int fd);
+  ~HttpConnection();
 
  private:
   friend class Server;

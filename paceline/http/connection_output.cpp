@@ -56,7 +56,7 @@ std::string format_request_id(std::uint64_t serial) {
 
 // --- Answers ------------------------------------------------------------------------------------
 
-void Connection::answer(Exchange& exchange, Response& response) {
+void HttpConnection::answer(Exchange& exchange, Response& response) {
   if (response.is_problem()) [[unlikely]] {
     std::string body;
     append_problem(body, {.status = response.status(),
@@ -74,14 +74,14 @@ void Connection::answer(Exchange& exchange, Response& response) {
   note(exchange, response, server_.output_.view().size() - before);
 }
 
-void Connection::answer_error(Exchange& exchange, unsigned status, std::string_view detail) {
+void HttpConnection::answer_error(Exchange& exchange, unsigned status, std::string_view detail) {
   exchange.response = Response::problem(status, detail);
   if (status == 503) exchange.response.header("Retry-After", "1");
   answer(exchange, exchange.response);
 }
 
 /// A message that is not HTTP as we take it: one answer, then the connection ends.
-void Connection::refuse(Exchange& exchange, ParseError error, unsigned status) {
+void HttpConnection::refuse(Exchange& exchange, ParseError error, unsigned status) {
   server_.count_rejected(error);
   exchange.route = server_.series_.size() - 1;
   exchange.request.received_ = started_;
@@ -97,7 +97,7 @@ void Connection::refuse(Exchange& exchange, ParseError error, unsigned status) {
   set_state(State::idle);
 }
 
-void Connection::serialise(const Exchange& exchange, const Response& response) {
+void HttpConnection::serialise(const Exchange& exchange, const Response& response) {
   const RequestHead& head = exchange.request.head_;
   const std::string_view body = response.body();
   const std::string_view start = server_.head_start(response.status());
@@ -132,7 +132,7 @@ void Connection::serialise(const Exchange& exchange, const Response& response) {
   output.commit(static_cast<std::size_t>(out.at() - begin));
 }
 
-void Connection::note(const Exchange& exchange, const Response& response, std::size_t bytes) {
+void HttpConnection::note(const Exchange& exchange, const Response& response, std::size_t bytes) {
   const Request& request = exchange.request;
   Server::Pending& entry = server_.pending_.emplace_back();
   entry.histogram = server_.series(exchange.route, response.status());
@@ -148,7 +148,7 @@ void Connection::note(const Exchange& exchange, const Response& response, std::s
 
 // --- Streams ------------------------------------------------------------------------------------
 
-void Connection::begin_stream(Exchange& exchange, Response& response) {
+void HttpConnection::begin_stream(Exchange& exchange, Response& response) {
   const bool old = exchange.request.head_.version_minor() == 0;
   if (old) close_after_ = true;  // the end of the connection is the end of the body
   own_exchange();
@@ -171,7 +171,7 @@ void Connection::begin_stream(Exchange& exchange, Response& response) {
   deadline(server_.options_.handler_timeout);
 }
 
-void Connection::end_stream() {
+void HttpConnection::end_stream() {
   Exchange& exchange = *exchange_;
   bool complete = false;
   try {
@@ -192,7 +192,7 @@ void Connection::end_stream() {
 }
 
 Task<Result<void>> Exchange::write(std::string_view bytes) {
-  Connection& to = *connection;
+  HttpConnection& to = *connection;
   if (bytes.empty()) co_return Result<void>{};
   if (to.output_full()) {
     drained.reset();
@@ -218,7 +218,7 @@ Task<Result<void>> Exchange::write(std::string_view bytes) {
 // --- Sending ------------------------------------------------------------------------------------
 
 /// One send of all that this event produced; what the socket does not take waits in output_.
-void Connection::flush() {
+void HttpConnection::flush() {
   Server::Output& output = server_.output_;
   if (!output.empty()) {
     const std::string_view bytes = output.view();
@@ -245,7 +245,7 @@ void Connection::flush() {
 }
 
 /// Durations of what was just written: one reading of the clock for all of it.
-void Connection::record() {
+void HttpConnection::record() {
   if (server_.pending_.empty()) return;
   const Time now = server_.loop_.measure();
   for (Server::Pending& entry : server_.pending_) {
@@ -275,7 +275,7 @@ void Server::log_access(const Pending& entry, Duration took) {
 }
 
 /// False when the client is gone.
-bool Connection::send_some() {
+bool HttpConnection::send_some() {
   while (unsent() > 0) {
     const ssize_t n =
         server_.loop_.kernel().send(fd_, std::span<const char>(output_).subspan(sent_));
@@ -290,7 +290,7 @@ bool Connection::send_some() {
 }
 
 /// The socket takes bytes again.
-void Connection::continue_sending() {
+void HttpConnection::continue_sending() {
   if (!send_some()) return die();
   if (state_ == State::streaming) {
     if (!output_full()) exchange_->drained.set();
@@ -305,7 +305,7 @@ void Connection::continue_sending() {
 // --- Ends ---------------------------------------------------------------------------------------
 
 /// After every event: writes, then decides what the connection waits for.
-void Connection::settle() {
+void HttpConnection::settle() {
   if (state_ == State::dead) return;
   flush();
   if (state_ == State::dead || state_ == State::lingering) return;
@@ -337,7 +337,7 @@ void Connection::settle() {
 }
 
 /// Our side ends: what is sent arrives, since we read on until the client closes as well.
-void Connection::linger() {
+void HttpConnection::linger() {
   release_exchange();
   input_ = std::string();
   idle_node_.unlink();
@@ -348,7 +348,7 @@ void Connection::linger() {
   deadline(server_.options_.linger_timeout);
 }
 
-void Connection::discard() {
+void HttpConnection::discard() {
   const ssize_t n = server_.loop_.kernel().receive(fd_, server_.input_);
   if (n == -EAGAIN || n == -EINTR) return;
   if (n <= 0) return die();
@@ -356,7 +356,7 @@ void Connection::discard() {
   if (discarded_ > server_.options_.linger_bytes) die();
 }
 
-void Connection::die() {
+void HttpConnection::die() {
   if (state_ == State::dead) return;
   set_state(State::dead);
   cancel();

@@ -41,7 +41,7 @@ class Request {
   Time received() const { return received_; }
 
  private:
-  friend class Connection;
+  friend class HttpConnection;
   friend class Server;
   friend struct Exchange;
   RequestHead head_;
