@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <ctime>
 
 namespace paceline {
@@ -20,10 +21,18 @@ int RealKernel::wait(std::span<epoll_event> events, Duration timeout) {
     count = ::epoll_wait(epoll_.get(), events.data(), room, -1);
   } else if (timeout <= Duration::zero()) {
     count = ::epoll_wait(epoll_.get(), events.data(), room, 0);
-  } else {
+  } else if (precise_) {
     const timespec limit{.tv_sec = static_cast<time_t>(timeout / std::chrono::seconds(1)),
                          .tv_nsec = (timeout % std::chrono::seconds(1)).count()};
     count = ::epoll_pwait2(epoll_.get(), events.data(), room, &limit, nullptr);
+    if (count < 0 && errno == ENOSYS) {
+      precise_ = false;
+      return 0;  // the loop comes back at once
+    }
+  } else {
+    const auto rounded = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
+    const int limit = static_cast<int>(std::min<std::int64_t>(rounded, 60'000));
+    count = ::epoll_wait(epoll_.get(), events.data(), room, limit);
   }
   return count < 0 ? -errno : count;
 }

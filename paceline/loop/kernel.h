@@ -16,7 +16,8 @@ class Kernel {
  public:
   virtual ~Kernel() = default;
   virtual Time now() = 0;
-  /// At most `timeout` (Duration::max(): until an event); nanosecond precision.
+  /// At most `timeout` (Duration::max(): until an event); nanoseconds, or milliseconds rounded up
+  /// where the system has no epoll_pwait2.
   virtual int wait(std::span<epoll_event> events, Duration timeout) = 0;
   /// `operation` is EPOLL_CTL_ADD, MOD or DEL.
   virtual int watch(int operation, int fd, std::uint32_t events, void* data) = 0;
@@ -43,6 +44,7 @@ class RealKernel final : public Kernel {
 
  private:
   Fd epoll_;
+  bool precise_ = true;  // the kernel has epoll_pwait2 (Linux 5.11)
 };
 
 }  // namespace paceline
