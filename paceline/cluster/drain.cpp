@@ -1,7 +1,7 @@
 // The stop. Stages end in the reverse order of their start; within the listening stage:
-//   no new handshakes ▸ DRAIN: workers answer with Connection: close and still accept ▸ the
-//   accept queues are empty ▸ STOP: workers take the last ones and let go ▸ the sockets close ▸
-//   what is in flight ends ▸ what is left after the limit is killed.
+//   no new handshakes -> DRAIN: workers answer with Connection: close and still accept -> the
+//   accept queues are empty -> STOP: workers take the last ones and let go -> the sockets close ->
+//   what is in flight ends -> what is left after the limit is killed.
 #include <algorithm>
 
 #include "paceline/cluster/inside.h"

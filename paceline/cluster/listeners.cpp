@@ -159,6 +159,7 @@ Result<void> ListenerGroup::open_tcp(std::size_t address, std::size_t slots, Dur
 Result<void> ListenerGroup::open_unix(std::size_t address) {
   const ListenAddress& at = addresses_[address];
   Result<Fd> fd = listen_unix(at.host, kBacklog);
+  if (!fd && fd.error().os == 0) return std::unexpected(fd.error());
   if (!fd) return cannot_listen(at, fd.error().os);
   keep(std::move(*fd), ListenSocket::kEverySlot, address);
   return {};

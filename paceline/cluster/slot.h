@@ -1,8 +1,7 @@
 // A slot's life as a pure state machine; time and chance are passed in.
 //
-//   starting ──ready──▶ ready ──drain──▶ draining
-//      └────────┬─────────┴────────────────┘
-//             died ──▶ backoff ──spawned──▶ starting
+//   starting --ready--> ready --drain--> draining
+//   any of them --died--> backoff --spawned--> starting
 #pragma once
 
 #include <cstdint>
