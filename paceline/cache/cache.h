@@ -73,6 +73,16 @@ class Cache {
   /// wait get them. A thrown exception becomes Code::internal.
   Task<Result<Cached<V>>> get(CacheRead read, Loader loader);
 
+  /// For a read that needed no waiting, in place of get(): stores its value, if it is still
+  /// current, and gives it back. `stamps` were captured before the read.
+  Cached<V> keep(const CacheRead& read, const Stamps& stamps, V value) {
+    const Time now = loop_.now();
+    Cached<V> entry =
+        Cached<V>::make(read.key, stamps, Flight::expiry(now, read.ttl), std::move(value));
+    if (storable(*entry)) l1_.insert(entry, read.hash, now);
+    return entry;
+  }
+
   Versions& versions() { return versions_; }
   const L1Stats& l1_stats() const { return l1_.stats(); }
   const CacheStats& stats() const { return *stats_; }
@@ -93,6 +103,15 @@ class Cache {
   };
   // Shared, because the load and each of its callers may end first, in any order.
   using FlightPtr = std::shared_ptr<Flight>;
+
+  /// A value type may have `bool storable() const`; if not, who waits gets it and that is all.
+  static bool storable(const V& value) {
+    if constexpr (requires { value.storable(); }) {
+      return value.storable();
+    } else {
+      return true;
+    }
+  }
 
   FlightPtr join(const CacheRead& read) const;
   Result<FlightPtr> start(const CacheRead& read, Loader loader);
@@ -179,7 +198,7 @@ Task<void> Cache<V>::run(FlightPtr flight, Loader loader) {
   }
   Cached<V> entry =
       Cached<V>::make(flight->key, flight->stamps, flight->expires, std::move(*loaded));
-  l1_.insert(entry, flight->stamps.key, loop_.now());
+  if (storable(*entry)) l1_.insert(entry, flight->stamps.key, loop_.now());
   finish(*flight, std::move(entry));
 }
 

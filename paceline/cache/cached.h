@@ -60,6 +60,10 @@ class [[nodiscard]] Cached {
   /// late.
   static Cached make(std::string_view key, const Stamps& stamps, Time expires, V value);
 
+  /// The handle as one pointer, for an owner that keeps no types; drop() is its destructor.
+  void* detach() { return std::exchange(item_, nullptr); }
+  static void drop(void* detached) { const Cached gone(static_cast<Item*>(detached)); }
+
   explicit operator bool() const { return item_ != nullptr; }
   const V& operator*() const { return item_->value; }
   const V* operator->() const { return &item_->value; }
