@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,7 +17,6 @@
 #include <csignal>
 #include <filesystem>
 #include <set>
-#include <thread>
 
 #include "paceline/cluster.h"
 #include "paceline/cluster/test_program.h"
@@ -165,32 +165,60 @@ TEST(Supervisor, NothingIsLeftAfterItsDeathAndTheSameCommandStartsAgain) {
   }
 }
 
+/// Processes that connect, ask once and close, in a loop, until a connect is refused.
+class Clients {
+ public:
+  struct Counts {
+    std::atomic<int> answered;
+    std::atomic<int> failed;
+  };
+  Clients(const std::string& address, int count) {
+    void* memory =
+        ::mmap(nullptr, sizeof(Counts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    check(memory != MAP_FAILED, "mmap");
+    counts_ = new (memory) Counts;
+    for (int i = 0; i < count; ++i) {
+      pids_.push_back(::fork());
+      if (pids_.back() == 0) run(address);
+    }
+  }
+  Clients(const Clients&) = delete;
+  Clients& operator=(const Clients&) = delete;
+  ~Clients() {
+    wait();
+    ::munmap(counts_, sizeof(Counts));
+  }
+  void wait() {
+    for (const pid_t pid : pids_) ::waitpid(pid, nullptr, 0);
+    pids_.clear();
+  }
+  const Counts& counts() const { return *counts_; }
+
+ private:
+  [[noreturn]] void run(const std::string& address) {
+    while (counts_->failed < 100) {
+      const auto client = connect_to(address);
+      if (!client && client.error() == Failure::refused) break;
+      ++(client && request(*client) ? counts_->answered : counts_->failed);
+    }
+    ::_exit(0);
+  }
+  Counts* counts_ = nullptr;
+  std::vector<pid_t> pids_;
+};
+
 TEST(Supervisor, AStopUnderLoadFailsNoRequest) {
   for (int round = 0; round < 5; ++round) {
     const Folder folder;
     Instance instance({.dir = folder.path(), .workers = "3"});
     ASSERT_FALSE(instance.wait_started().empty()) << instance.errors();
-    std::atomic<int> answered = 0;
-    std::atomic<int> failed = 0;
-    std::vector<std::thread> clients;
-    for (int i = 0; i < 6; ++i) {
-      clients.emplace_back([&] {
-        while (true) {
-          const auto client = connect_to(instance.address());
-          if (!client && client.error() == Failure::refused) return;
-          if (client && request(*client)) {
-            ++answered;
-          } else if (++failed > 100) {
-            return;
-          }
-        }
-      });
-    }
-    EXPECT_TRUE(eventually([&] { return answered > 500; }));
+    Clients clients(instance.address(), 6);
+    EXPECT_TRUE(eventually([&] { return clients.counts().answered > 500; }));
     instance.signal(SIGTERM);
     EXPECT_EQ(instance.wait(), 0) << instance.errors();
-    for (std::thread& client : clients) client.join();
-    EXPECT_EQ(failed, 0) << "of " << answered << " in round " << round;
+    clients.wait();
+    EXPECT_EQ(clients.counts().failed, 0)
+        << "of " << clients.counts().answered << " in round " << round;
   }
 }
 
