@@ -94,6 +94,10 @@ Result<void> check_json(std::string_view text, std::size_t depth_max) {
   if (text.starts_with("\xef\xbb\xbf")) {
     return fail(Code::invalid, "line 1, column 1: a byte order mark is not allowed");
   }
+  // The parser would take it for the end of the input.
+  if (const std::size_t at = text.find('\0'); at != std::string_view::npos) {
+    return fail(Code::invalid, place_of(text, at) + ": a NUL byte is not allowed");
+  }
   Checker checker(depth_max);
   if (nlohmann::json::sax_parse(text.begin(), text.end(), &checker)) return {};
   if (checker.too_deep()) {

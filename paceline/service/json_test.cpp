@@ -23,7 +23,8 @@ TEST(Json, NamesLineAndColumnOfTheFirstMistake) {
   EXPECT_TRUE(mistake("{\"a\":\n  x}").starts_with("line 2, column 3: "))
       << mistake("{\"a\":\n  x}");
   EXPECT_TRUE(mistake("{\"a\":1} 2").starts_with("line 1, column 9: ")) << mistake("{\"a\":1} 2");
-  EXPECT_EQ(mistake("{\"a\":").find('['), std::string::npos) << mistake("{\"a\":");
+  EXPECT_EQ(mistake("{\"a\":"),
+            "line 1, column 6: unexpected end of input, expected '[', '{', or a literal");
 }
 
 TEST(Json, RefusesWhatIsNotOneJsonValue) {
