@@ -41,8 +41,8 @@ int config(const Invocation& invocation, const Program& program);
 int worker(ChildProcess& child, const Configure& configure);
 int keeper(ChildProcess& child);
 
-/// The one-line reason (with --json: {"error": …}) and exit code 1.
-int report(const Invocation& invocation, const Error& error, std::string_view hint = {});
+/// The reason, which says what to do (with --json: {"error": …}, with the hint), and exit code 1.
+int report(const Invocation& invocation, Error error, std::string_view hint = {});
 
 // Names under which the supervisor shares things.
 inline constexpr std::string_view kMetricsRegion = "metrics";

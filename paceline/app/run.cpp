@@ -1,5 +1,6 @@
 // paceline::run: the command line of every application.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -45,6 +46,12 @@ class CommandLine {
   }
 
   int run(int argc, char** argv) {
+    if (argc > 1 && argv[1][0] != '-') {
+      if (const std::string problem = unknown_command(argv[1]); !problem.empty()) {
+        std::fprintf(stderr, "%s: %s\n", invocation_.name.c_str(), problem.c_str());
+        return 1;
+      }
+    }
     try {
       cli_.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -54,6 +61,21 @@ class CommandLine {
   }
 
  private:
+  /// What to say when `word` is no command, else nothing.
+  std::string unknown_command(std::string_view word) const {
+    std::vector<std::string> names;
+    for (const CLI::App* command : cli_.get_subcommands({})) names.push_back(command->get_name());
+    if (std::ranges::find(names, word) != names.end()) return {};
+    const std::vector<std::string_view> known(names.begin(), names.end());
+    std::string text = "unknown command " + printable(word, 40) + "; ";
+    if (const std::string_view near = nearest(word, known); !near.empty()) {
+      return text.append("did you mean ").append(near).append("?");
+    }
+    text += "there are";
+    for (const std::string& name : names) text += " " + name;
+    return text;
+  }
+
   void add_dir(CLI::App* command) {
     command->add_option("--dir", invocation_.dir, "instance folder")->capture_default_str();
   }

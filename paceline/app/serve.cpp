@@ -33,12 +33,21 @@ std::string url_of(const std::string& address) {
   return address.starts_with("unix:") ? address : "http://" + address;
 }
 
-/// `curl {url}/…` with the first address.
+/// `curl {url}/…` with the first address; curl takes a Unix socket as an option.
 std::string with_url(std::string_view line, const ClusterStatus& status) {
+  constexpr std::string_view kUrl = "{url}";
+  constexpr std::string_view kUnix = "unix:";
   std::string text(line.empty() ? "curl {url}/" : line);
-  const std::size_t at = text.find("{url}");
-  if (at == std::string::npos || status.listen.empty()) return text;
-  return text.replace(at, 5, url_of(status.listen.front()));
+  if (status.listen.empty()) return text;
+  const std::string& first = status.listen.front();
+  const std::string url = first.starts_with(kUnix)
+                              ? "--unix-socket " + first.substr(kUnix.size()) + " http://localhost"
+                              : url_of(first);
+  for (std::size_t at = text.find(kUrl); at != std::string::npos; at = text.find(kUrl, at)) {
+    text.replace(at, kUrl.size(), url);
+    at += url.size();
+  }
+  return text;
 }
 
 void print_started(const ClusterStatus& status, const Invocation& invocation,
@@ -58,6 +67,15 @@ void print_started(const ClusterStatus& status, const Invocation& invocation,
   std::printf("  stop     Ctrl-C\n");
   std::fflush(stdout);
 }
+
+/// Where workers reach the keeper. Its name in the folder goes with the instance.
+struct KeeperSocket {
+  Fd fd;
+  std::string path;
+  ~KeeperSocket() {
+    if (fd) ::unlink(path.c_str());
+  }
+};
 
 /// What the configuration says to the cluster, checked before anything is opened.
 struct Plan {
@@ -96,16 +114,16 @@ Result<void> run_cluster(const Invocation& invocation, const Program& program, c
       ListenerGroup listeners,
       ListenerGroup::open(plan.addresses, plan.workers.wanted, folder.address_patience()));
   std::vector<RoleSpec> roles;
-  Fd keeper_socket;
+  KeeperSocket keeper_socket{.fd = {},
+                             .path = folder.path() + "/" + std::string(kKeeperSocketFile)};
   std::optional<Versions> versions;
   if (plan.keeper) {
-    PACELINE_TRY_VALUE(keeper_socket,
-                       listen_unix(folder.path() + "/" + std::string(kKeeperSocketFile)));
+    PACELINE_TRY_VALUE(keeper_socket.fd, listen_unix(keeper_socket.path));
     // Before the next keeper answers anything: a commit of the dead one may not have been told.
     const auto raise = [&versions](const ChildDeath&) { versions->raise_epoch(); };
     roles.push_back({.name = "keeper",
                      .stage = 0,
-                     .sockets = {{std::string(kKeeperSocket), keeper_socket.get()}},
+                     .sockets = {{std::string(kKeeperSocket), keeper_socket.fd.get()}},
                      .on_death = raise});
   }
   roles.push_back({.name = "worker",

@@ -36,7 +36,8 @@ Result<Config> load_config(const Invocation& invocation, const Program& program)
     }
     sources.file_name = invocation.file;
     sources.file_text = std::move(*text);
-  } else {
+  } else if (!program.default_config.empty()) {
+    sources.file_name = "built-in";  // where messages and origins say a value stands
     sources.file_text = program.default_config;
   }
   for (char** entry = environ; *entry != nullptr; ++entry) sources.environment.emplace_back(*entry);
@@ -50,14 +51,17 @@ Result<Config> child_config(const std::string& text) {
   return Config::load(config_registry(), sources);
 }
 
-int report(const Invocation& invocation, const Error& error, std::string_view hint) {
+int report(const Invocation& invocation, Error error, std::string_view hint) {
+  // Lower modules know the commands, but not what this application's program is called.
+  constexpr std::string_view kCommand = "`paceline ";
+  for (std::size_t at = error.message.find(kCommand); at != std::string::npos;
+       at = error.message.find(kCommand, at + 1)) {
+    error.message.replace(at + 1, kCommand.size() - 2, invocation.name);
+  }
   if (invocation.json) {
     std::printf("%s\n", error_json(error, hint).c_str());
   } else {
     std::fprintf(stderr, "%s: %s\n", invocation.name.c_str(), error.text().c_str());
-    if (!hint.empty()) {
-      std::fprintf(stderr, "  %.*s\n", static_cast<int>(hint.size()), hint.data());
-    }
   }
   return 1;
 }

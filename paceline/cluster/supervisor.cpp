@@ -239,6 +239,10 @@ void Supervisor::Inside::exited(Member& member, ExitStatus status) {
   const bool failed_start = phase_ == Phase::starting && member.machine.never_ready();
   const std::string reason = member.failure.empty() ? status.text() : member.failure;
   const pid_t pid = member.pid();
+  // A start that failed is told once, as its error.
+  if (!orderly && !failed_start && phase_ != Phase::killing) {
+    note(LogLevel::warning, "died", member, reason);
+  }
   member.channel.reset();
   member.child.reset();
   member.boot_timer.cancel();
@@ -247,7 +251,6 @@ void Supervisor::Inside::exited(Member& member, ExitStatus status) {
   }
   const double chance = std::uniform_real_distribution<double>(0, 1)(random_);
   const Duration delay = member.machine.died(now(), chance);
-  if (!orderly && phase_ != Phase::killing) note(LogLevel::warning, "died", member, reason);
   if (failed_start) {
     const std::string what =
         member.failure.empty() ? member.title() + " ended during its start: " + reason : reason;
@@ -299,12 +302,12 @@ void Supervisor::Inside::finish_when_empty() {
 
 void Supervisor::Inside::note(LogLevel level, std::string_view event, const Member& member,
                               std::string_view detail) {
-  const std::array<LogField, 4> fields = {
-      {{.name = "role", .value = std::string_view(member.role->name)},
-       {.name = "slot", .value = static_cast<std::int64_t>(member.slot)},
+  const std::string title = member.title();
+  const std::array<LogField, 3> fields = {
+      {{.name = "child", .value = std::string_view(title)},
        {.name = "pid", .value = static_cast<std::int64_t>(member.pid())},
        {.name = "detail", .value = detail}}};
-  log_.write(level, event, std::span(fields).first(detail.empty() ? 3 : 4));
+  log_.write(level, event, std::span(fields).first(detail.empty() ? 2 : 3));
 }
 
 std::optional<int> Supervisor::Inside::next_stage_up(int above) const {

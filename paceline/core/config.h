@@ -180,9 +180,9 @@ class Config {
 };
 
 /// The commented file of `paceline init`: every key with its meaning, kind and guide name, its
-/// default commented out as `#max = 500`. Loads unchanged. `preamble` stands at the top, `tables`
-/// is TOML for the example tables.
+/// default commented out as `#max = 500`. Loads unchanged. `preamble` is prose for the top;
+/// `document`, TOML with `[section]` headers and `[[table]]`s, stands as settings.
 std::string config_template(const ConfigRegistry& registry, std::string_view preamble,
-                            std::string_view tables);
+                            std::string_view document);
 
 }  // namespace paceline

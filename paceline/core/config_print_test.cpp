@@ -184,11 +184,22 @@ TEST(ConfigPrint, PasswordsAreFoundInUrlsAndConnectionStrings) {
 
 TEST(ConfigTemplate, LoadsUnchangedToTheDefaults) {
   const std::string text =
-      config_template(registry(), "# An application.", "[[resource]]\npath = \"/a\"\n");
+      config_template(registry(), "An application.", "[[resource]]\npath = \"/a\"\n");
   const Config config = good(file(text));
   EXPECT_EQ(config.tables("resource").size(), 1U);
   EXPECT_FALSE(config.top().is_set("cache.l1.max"));
   for (const ConfigKey& key : kKeys) EXPECT_FALSE(config.top().is_set(key.name));
+}
+
+TEST(ConfigTemplate, TakesSettingsIntoItsOwnSections) {
+  const std::string text = config_template(registry(), "One line.\nAnother.",
+                                           "[cache.l1]\nmax = 7\n\n# Why.\n[[resource]]\n"
+                                           "path = \"/a\"\n");
+  EXPECT_TRUE(text.starts_with("# One line.\n# Another.\n\n")) << text;
+  EXPECT_TRUE(text.ends_with("\n# Why.\n[[resource]]\npath = \"/a\"\n")) << text;
+  const Config config = good(file(text));
+  EXPECT_EQ(config.top().integer("cache.l1.max"), 7);
+  EXPECT_EQ(config.tables("resource").size(), 1U);
 }
 
 TEST(ConfigTemplate, WithoutItsHashesEverySettingLoads) {

@@ -60,12 +60,45 @@ std::vector<std::string_view> parents(const ConfigRegistry& registry) {
   return out;
 }
 
+/// A document apart: `[section]`s first, then the arrays of tables with the comments before them.
+struct Settings {
+  std::string_view sections;
+  std::string_view tables;
+};
+Settings split(std::string_view document) {
+  std::size_t tables = document.starts_with("[[") ? 0 : document.find("\n[[") + 1;
+  if (tables == 0 && !document.starts_with("[[")) return {document, {}};
+  while (tables > 0) {
+    const std::size_t before = document.rfind('\n', tables - 2);
+    const std::size_t line = before == std::string_view::npos ? 0 : before + 1;
+    if (document[line] != '#') break;
+    tables = line;
+  }
+  return {document.substr(0, tables), document.substr(tables)};
+}
+
+/// What stands below `[name]` there; a header may not occur twice, so the template's has to do.
+std::string_view section_of(std::string_view sections, std::string_view name) {
+  const std::string header = "[" + std::string(name) + "]\n";
+  const std::size_t at = sections.find(header);
+  if (at == std::string_view::npos || (at > 0 && sections[at - 1] != '\n')) return {};
+  const std::string_view text = sections.substr(at + header.size());
+  const std::size_t end = text.find("\n[");
+  return end == std::string_view::npos ? text : text.substr(0, end + 1);
+}
+
 }  // namespace
 
 std::string config_template(const ConfigRegistry& registry, std::string_view preamble,
-                            std::string_view tables) {
-  std::string out(preamble);
-  if (!out.empty()) out += out.ends_with('\n') ? "\n" : "\n\n";
+                            std::string_view document) {
+  const Settings settings = split(document);
+  std::string out;
+  while (!preamble.empty()) {
+    const std::size_t end = std::min(preamble.find('\n'), preamble.size());
+    append_prose(out, preamble.substr(0, end));
+    preamble.remove_prefix(std::min(end + 1, preamble.size()));
+  }
+  if (!out.empty()) out += '\n';
   for (const std::string_view parent : parents(registry)) {
     if (!parent.empty()) out.append("[").append(parent).append("]\n");
     for (const ConfigKey& key : registry.keys()) {
@@ -73,13 +106,14 @@ std::string config_template(const ConfigRegistry& registry, std::string_view pre
       const std::size_t skip = parent.empty() ? 0 : parent.size() + 1;
       append_key(out, key, key.name.substr(skip), registry.fallback(key));
     }
+    if (!parent.empty()) out += section_of(settings.sections, parent);
   }
   for (const auto& table : registry.tables()) {
     append_prose(out, "[[" + table.name + "]]: " + table.meaning);
     out += "#\n";
     for (const ConfigKey& key : table.keys) append_key(out, key, key.name, key.fallback);
   }
-  return out.append(tables);
+  return out.append(settings.tables);
 }
 
 }  // namespace paceline
