@@ -32,9 +32,10 @@ void print_status(const nlohmann::json& status) {
   std::printf("%-6s %8s  %-9s %8s %9s %12s %12s\n", "worker", "pid", "state", "restarts", "uptime",
               "requests", "connections");
   for (const nlohmann::json& worker : status["workers"]) {
-    std::printf("%-6.0f %8.0f  %-9s %8.0f %8.0fs %12.0f %12.0f\n", number(worker["slot"]),
-                number(worker["pid"]), text(worker["state"]).c_str(), number(worker["restarts"]),
-                number(worker["uptime_s"]), number(worker["requests"]),
+    const nlohmann::json& pid = worker["pid"];  // null while none runs
+    std::printf("%-6.0f %8s  %-9s %8.0f %8.0fs %12.0f %12.0f\n", number(worker["slot"]),
+                pid.is_null() ? "-" : pid.dump().c_str(), text(worker["state"]).c_str(),
+                number(worker["restarts"]), number(worker["uptime_s"]), number(worker["requests"]),
                 number(worker["connections"]));
   }
 }
