@@ -17,7 +17,8 @@ void Loop::run() {
 void Loop::turn(Time until) {
   const Time slept = measure();
   Duration timeout = Duration::max();
-  if (!ready_.empty()) {
+  const bool yielded = !yielded_.empty();
+  if (yielded || !ready_.empty()) {
     timeout = Duration::zero();
   } else if (const Time wake = std::min(until, timers_.next()); wake != Time::max()) {
     timeout = std::max(Duration::zero(), Duration(wake - slept));
@@ -40,6 +41,7 @@ void Loop::turn(Time until) {
     stats_.timer_late_worst = std::max(stats_.timer_late_worst, late);
     if (late > std::chrono::milliseconds(1)) ++stats_.timers_late;
   }
+  if (yielded) ready_.splice(yielded_);
   run_ready();
 
   const Duration busy = measure() - now_;

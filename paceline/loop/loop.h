@@ -18,7 +18,7 @@ struct LoopStats {
   std::uint64_t turns = 0;
   std::uint64_t events = 0;
   std::uint64_t resumed = 0;      // coroutines taken from the ready list
-  std::uint64_t timers_late = 0;  // timers that fired over 1 ms after their time
+  std::uint64_t timers_late = 0;  // turns in which a timer fired over 1 ms after its time
   Duration busy{0};               // between waking and sleeping
   Duration idle{0};               // inside the wait
   Duration lag_worst{0};          // the longest turn since take_lag_worst(); what a new event waits
@@ -78,7 +78,8 @@ class Loop {
   class Sleep;
   Sleep sleep_until(Time at);
   Sleep sleep(Duration d);
-  /// co_await loop.yield(): lets everything else that is ready run first. For long work.
+  /// co_await loop.yield(): goes on in the next turn, behind whatever became ready until then,
+  /// descriptors and timers too. For long work.
   class Yield;
   Yield yield();
 
@@ -98,6 +99,7 @@ class Loop {
   Kernel& kernel_;
   TimerWheel timers_;
   List<Waiter> ready_;
+  List<Waiter> yielded_;  // ready from the next turn on
   std::array<epoll_event, kEventsMax> events_;
   int event_next_ = 0;
   int event_count_ = 0;
@@ -130,7 +132,7 @@ class [[nodiscard]] Loop::Yield {
   bool await_ready() const { return false; }
   void await_suspend(std::coroutine_handle<> handle) {
     waiter_.handle = handle;
-    loop_.make_ready(waiter_);
+    loop_.yielded_.push_back(waiter_);
   }
   void await_resume() const {}
 
@@ -140,7 +142,7 @@ class [[nodiscard]] Loop::Yield {
 };
 
 inline Loop::Sleep Loop::sleep_until(Time at) { return {*this, at}; }
-inline Loop::Sleep Loop::sleep(Duration d) { return {*this, now_ + d}; }
+inline Loop::Sleep Loop::sleep(Duration d) { return {*this, Deadline::after(now_, d).at}; }
 inline Loop::Yield Loop::yield() { return Yield(*this); }
 
 }  // namespace paceline

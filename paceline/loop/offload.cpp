@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <system_error>
 
 namespace paceline {
 
@@ -22,6 +23,8 @@ OffloadPool::~OffloadPool() {
   work_there_.notify_all();
   for (std::thread& thread : threads_) thread.join();
   loop_.remove(*this, wake_.get());
+  for (std::unique_ptr<Job>& job : done_) hand_back(std::move(job));
+  for (std::unique_ptr<Job>& job : queue_) hand_back(std::move(job));
 }
 
 std::size_t OffloadPool::waiting() const {
@@ -29,26 +32,35 @@ std::size_t OffloadPool::waiting() const {
   return queue_.size();
 }
 
-bool OffloadPool::submit(std::unique_ptr<Job> job) {
+/// Takes the job, unless it answers false.
+bool OffloadPool::submit(std::unique_ptr<Job>& job) {
+  const bool can_run = threads_.size() >= options_.threads || start_thread() || !threads_.empty();
   {
     const std::lock_guard lock(mutex_);
-    if (queue_.size() >= options_.queue_max) {
+    if (!can_run || queue_.size() >= options_.queue_max) {
       ++refused_;
       return false;
     }
     queue_.push_back(std::move(job));
   }
-  if (threads_.size() < options_.threads) {
-    // Signals belong to the loop's thread.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    threads_.emplace_back([this] { work(); });
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  }
   work_there_.notify_one();
   return true;
+}
+
+/// False when the system has no thread left to give.
+bool OffloadPool::start_thread() {
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);  // signals belong to the loop's thread
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  bool started = true;
+  try {
+    threads_.emplace_back([this] { work(); });
+  } catch (const std::system_error&) {
+    started = false;
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return started;
 }
 
 void OffloadPool::work() {
@@ -75,13 +87,16 @@ void OffloadPool::ready(std::uint32_t /*events*/) {
     const std::lock_guard lock(mutex_);
     done.swap(done_);
   }
-  for (std::unique_ptr<Job>& job : done) {
-    if (job->waiter == nullptr) continue;
-    Waiter& waiter = *job->waiter;
-    std::unique_ptr<Job>& home = *job->home;
-    home = std::move(job);
-    loop_.make_ready(waiter);
-  }
+  for (std::unique_ptr<Job>& job : done) hand_back(std::move(job));
+}
+
+/// To the caller, who goes on; dropped if there is none any more.
+void OffloadPool::hand_back(std::unique_ptr<Job> job) {
+  if (job->waiter == nullptr) return;
+  Waiter& waiter = *job->waiter;
+  std::unique_ptr<Job>& home = *job->home;
+  home = std::move(job);
+  loop_.make_ready(waiter);
 }
 
 }  // namespace paceline

@@ -35,7 +35,7 @@ struct OffloadOptions {
 
 /// co_await pool.run(f): f() on another thread. f owns all it touches: when the caller is
 /// cancelled the call still ends, and its result is dropped. The destructor waits for calls
-/// that run (not for those that only wait).
+/// that run; those that only wait for a thread end with Code::cancelled.
 class OffloadPool final : Watch {
  public:
   explicit OffloadPool(Loop& loop, OffloadOptions options = {});
@@ -46,7 +46,7 @@ class OffloadPool final : Watch {
   template <class F>
   class Call;
   /// Result<R> r = co_await pool.run(f), where f returns R or Result<R>. Code::exhausted when the
-  /// queue is full; an exception in f comes out of co_await.
+  /// queue is full or no thread can be started; an exception in f comes out of co_await.
   template <class F>
   Call<F> run(F f) {
     return Call<F>(*this, std::move(f));
@@ -65,8 +65,10 @@ class OffloadPool final : Watch {
   template <class F>
   struct JobOf;
 
-  bool submit(std::unique_ptr<Job> job);
+  bool submit(std::unique_ptr<Job>& job);
+  bool start_thread();
   void work();
+  void hand_back(std::unique_ptr<Job> job);
   void ready(std::uint32_t events) override;
 
   Loop& loop_;
@@ -122,13 +124,14 @@ class [[nodiscard]] OffloadPool::Call {
     running_ = static_cast<JobOf<F>*>(job_.get());
     running_->waiter = &waiter_;
     running_->home = &job_;
-    if (pool_.submit(std::move(job_))) return true;
+    if (pool_.submit(job_)) return true;
     running_ = nullptr;
     return false;
   }
   Answer await_resume() {
     if (running_ == nullptr) return fail(Code::exhausted, "offload queue is full");
     if (running_->exception) std::rethrow_exception(running_->exception);
+    if (!running_->value) return fail(Code::cancelled, "the offload pool ended first");
     if constexpr (std::is_void_v<R>) {
       return {};
     } else {

@@ -54,6 +54,8 @@ int SimulatedKernel::wait(std::span<epoll_event> events, Duration timeout) {
 int SimulatedKernel::watch(int operation, int fd, std::uint32_t events, void* data) {
   const auto found = sockets_.find(fd);
   if (found == sockets_.end()) return -EBADF;
+  if (operation == EPOLL_CTL_ADD && found->second.watched) return -EEXIST;
+  if (operation != EPOLL_CTL_ADD && !found->second.watched) return -ENOENT;
   found->second.watched = operation != EPOLL_CTL_DEL;
   found->second.interest = events;
   found->second.data = data;
@@ -105,6 +107,7 @@ ssize_t SimulatedKernel::send(int fd, std::span<const char> from) {
 int SimulatedKernel::accept(int fd) {
   const auto found = sockets_.find(fd);
   if (found == sockets_.end()) return -EBADF;
+  if (accept_error_ != 0) return -accept_error_;
   std::deque<int>& queue = found->second.accept_queue;
   if (queue.empty()) return -EAGAIN;
   const int accepted = queue.front();
@@ -121,8 +124,11 @@ int SimulatedKernel::shutdown_send(int fd) {
 }
 
 void SimulatedKernel::close(int fd) {
+  const auto found = sockets_.find(fd);
+  check(found != sockets_.end(), "closed twice");
+  check(!found->second.watched, "closed while watched");
   shutdown_send(fd);
-  sockets_.erase(fd);
+  sockets_.erase(found);
 }
 
 int SimulatedKernel::listen() {

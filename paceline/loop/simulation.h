@@ -39,6 +39,11 @@ class SimulatedKernel final : public Kernel {
   int connect(int listener);
   /// Both ends fail with ECONNRESET, bytes on the way are lost.
   void reset(int fd);
+  /// Time passes while callbacks run.
+  void spend(Duration d) { now_ += d; }
+  /// accept() answers -error (EMFILE) from now on; 0: it works again.
+  void fail_accept(int error) { accept_error_ = error; }
+  /// Descriptors that are not closed.
   std::size_t open_count() const { return sockets_.size(); }
 
  private:
@@ -63,6 +68,7 @@ class SimulatedKernel final : public Kernel {
   SimulationOptions options_;
   std::mt19937_64 random_;
   Time now_{std::chrono::hours(1)};
+  int accept_error_ = 0;
   int next_fd_ = 1000000;  // no real descriptor has this number
   std::map<int, Socket> sockets_;
 };

@@ -56,9 +56,11 @@ Task<Result<std::size_t>> Stream::read_line(std::string& buffer, std::size_t lim
   std::size_t looked = 0;
   while (true) {
     const std::size_t end = buffer.find('\n', looked);
-    if (end != std::string::npos) co_return end + 1;
     looked = buffer.size();
-    if (looked >= limit) co_return fail(Code::exhausted, "line too long");
+    if (end == std::string::npos ? looked >= limit : end >= limit) {
+      co_return fail(Code::exhausted, "line too long");
+    }
+    if (end != std::string::npos) co_return end + 1;
     std::array<char, 4096> chunk;
     const Result<std::size_t> n = co_await read_some(chunk, deadline);
     PACELINE_CO_TRY(n);
@@ -121,10 +123,11 @@ Result<Fd> listen_unix(const std::string& path, int backlog) {
   PACELINE_TRY_VALUE(Fd fd, unix_socket());
   if (::bind(fd.get(), generic(address.address), sizeof address.address) != 0) {
     if (errno != EADDRINUSE) return fail_errno("bind " + path);
+    struct stat there{};
     const Result<Fd> other = connect_unix(path);
-    if (other || other.error().os == EAGAIN) {
-      return fail_errno("bind " + path, EADDRINUSE);
-    }
+    const bool stale = !other && other.error().os == ECONNREFUSED &&
+                       ::lstat(path.c_str(), &there) == 0 && S_ISSOCK(there.st_mode);
+    if (!stale) return fail_errno("bind " + path, EADDRINUSE);
     if (::unlink(path.c_str()) != 0) return fail_errno("remove " + path);
     if (::bind(fd.get(), generic(address.address), sizeof address.address) != 0) {
       return fail_errno("bind " + path);
@@ -144,7 +147,13 @@ Acceptor::~Acceptor() { loop_.remove(*this, fd_); }
 
 void Acceptor::ready(std::uint32_t /*events*/) {
   const int fd = loop_.kernel().accept(fd_);
-  if (fd >= 0) handler_(Fd(fd));
+  if (fd >= 0) return handler_(Fd(fd));
+  if (fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS || fd == -ENOMEM) {
+    loop_.modify(*this, fd_, 0);  // it would be ready at once, again and again
+    loop_.arm(*this, loop_.now() + kPause);
+  }
 }
+
+void Acceptor::fire() { loop_.modify(*this, fd_, EPOLLIN); }
 
 }  // namespace paceline

@@ -11,6 +11,7 @@
 #include "paceline/loop/event.h"
 #include "paceline/loop/loop.h"
 #include "paceline/loop/task.h"
+#include "paceline/loop/timer.h"
 
 namespace paceline {
 
@@ -46,8 +47,9 @@ Result<Fd> connect_unix(const std::string& path);
 /// Binds and listens, mode 0600. Replaces a socket file that nobody listens on any more.
 Result<Fd> listen_unix(const std::string& path, int backlog = 128);
 
-/// Calls back for every accepted descriptor. Does not own the listening socket.
-class Acceptor final : Watch {
+/// Calls back for every accepted descriptor; pauses while descriptors or memory run out. Does not
+/// own the listening socket. The handler must not destroy it.
+class Acceptor final : Watch, Timer {
  public:
   using Handler = std::function<void(Fd fd)>;
   Acceptor(Loop& loop, int fd, Handler handler);
@@ -56,7 +58,9 @@ class Acceptor final : Watch {
   ~Acceptor();
 
  private:
+  static constexpr Duration kPause = std::chrono::milliseconds(100);
   void ready(std::uint32_t events) override;
+  void fire() override;
   Loop& loop_;
   int fd_;
   Handler handler_;

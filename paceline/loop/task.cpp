@@ -6,9 +6,13 @@
 namespace paceline {
 namespace {
 
-constexpr std::size_t kStep = 64;       // bytes between size classes
-constexpr std::size_t kClasses = 32;    // frames up to 2 KiB are kept
+constexpr std::size_t kStep = 64;     // bytes between size classes
+constexpr std::size_t kClasses = 32;  // frames up to 2 KiB are kept
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+constexpr std::size_t kKeptMax = 0;  // or the sanitizer could not see the use of a freed frame
+#else
 constexpr std::size_t kKeptMax = 1024;  // frames kept in one class of one thread
+#endif
 
 struct FreeFrame {
   FreeFrame* next;

@@ -27,9 +27,11 @@ void TimerWheel::place(Timer& timer) {
   const std::uint64_t distance = tick ^ tick_;
   int level = distance == 0 ? 0 : (63 - std::countl_zero(distance)) / kLevelBits;
   std::size_t slot = 0;
-  if (level >= kLevels) {  // beyond the wheel: the farthest slot, looked at again from there
+  if (level >= kLevels) {  // in the wheel's next turn: its slot, or the farthest one for now
     level = kLevels - 1;
-    slot = (index(tick_, level) + kSlots - 1) & (kSlots - 1);
+    const int shift = level * kLevelBits;
+    const std::uint64_t ahead = std::min((tick >> shift) - (tick_ >> shift), kSlots - 1);
+    slot = (index(tick_, level) + ahead) & (kSlots - 1);
   } else {
     slot = index(tick, level);
   }
@@ -40,25 +42,23 @@ void TimerWheel::place(Timer& timer) {
 
 Time TimerWheel::next() const {
   if (soonest_ != Time::max()) return soonest_;
-  Time best = Time::max();
+  const bool some = std::ranges::any_of(occupied_, [](std::uint64_t bits) { return bits != 0; });
+  return some ? time_of(next_stop()) : Time::max();
+}
+
+/// The next tick at which a slot that may hold something begins, or the wheel's next turn.
+std::uint64_t TimerWheel::next_stop() const {
   for (int level = 0; level < kLevels; ++level) {
+    const std::size_t here = index(tick_, level);
     const std::uint64_t bits = occupied_[static_cast<std::size_t>(level)];
-    if (bits == 0) continue;
-    // Slots ahead of the current one, in the order in which they come.
-    const int here = static_cast<int>(index(tick_, level));
-    const std::uint64_t turned = std::rotr(bits, here);
-    const auto ahead = static_cast<std::uint64_t>(std::countr_zero(turned));
-    if (ahead == 0 && level == 0) {
-      slots_[0][static_cast<std::size_t>(here)].for_each(
-          [&](const Timer& timer) { soonest_ = std::min(soonest_, timer.at_); });
-      if (soonest_ != Time::max()) return soonest_;
-    }
+    const std::uint64_t ahead = here + 1 < kSlots ? bits >> (here + 1) : 0;
+    if (ahead == 0) continue;  // the rest of this level's turn is empty
+    const auto slots = static_cast<std::uint64_t>(std::countr_zero(ahead)) + 1;
     const int shift = level * kLevelBits;
-    const std::uint64_t base = (tick_ >> shift) << shift;
-    best = std::min(best, time_of(base + (std::max<std::uint64_t>(ahead, 1) << shift)));
-    if (level == 0 && ahead != 0) break;  // lower levels always come first
+    return ((tick_ >> shift) + slots) << shift;
   }
-  return best;
+  const int turn = kLevels * kLevelBits;
+  return ((tick_ >> turn) + 1) << turn;
 }
 
 void TimerWheel::cascade(int level) {
@@ -90,12 +90,7 @@ Duration TimerWheel::advance(Time now) {
   Slot due;
   collect_due(now, due);
   while (tick_ < target) {
-    // Jump to the next slot that may hold something, or to the next cascade, not tick by tick.
-    const std::uint64_t low = index(tick_, 0);
-    const std::uint64_t ahead = low + 1 < kSlots ? occupied_[0] >> (low + 1) : 0;
-    const std::uint64_t step =
-        ahead != 0 ? static_cast<std::uint64_t>(std::countr_zero(ahead)) + 1 : kSlots - low;
-    tick_ = std::min(target, tick_ + step);
+    tick_ = std::min(target, next_stop());
     if (index(tick_, 0) == 0) cascade(1);
     collect_due(now, due);
   }

@@ -28,9 +28,9 @@ class Timer : public ListNode {
   Time at_;
 };
 
-/// Five levels of 64 slots; a slot of level 0 spans 1.05 ms (2^20 ns), the last level 17.6 s ×
-/// 64 ≈ 19 minutes a turn of the wheel (64^4 slots of level 0 each ≈ 4.9 hours). Later timers wait
-/// in the last level and move down as time passes.
+/// Five levels of 64 slots; a slot of level 0 spans 1.05 ms (2^20 ns), each slot above 64 of the
+/// level below: 67 ms, 4.3 s, 4.6 min, 4.9 h. One turn of the wheel takes 13 days; later timers
+/// wait in the farthest slot and are placed again when it is reached.
 class TimerWheel {
  public:
   explicit TimerWheel(Time start);
@@ -49,6 +49,7 @@ class TimerWheel {
 
   std::uint64_t tick_of(Time at) const;
   Time time_of(std::uint64_t tick) const;
+  std::uint64_t next_stop() const;
   void place(Timer& timer);
   void cascade(int level);
   void collect_due(Time now, Slot& due);
@@ -60,7 +61,7 @@ class TimerWheel {
   std::uint64_t tick_ = 0;
   std::array<std::array<Slot, kSlots>, kLevels> slots_;
   std::array<std::uint64_t, kLevels> occupied_{};  // one bit a slot; may be set for an empty one
-  mutable Time soonest_ = Time::max();             // a lower bound over the current slot
+  Time soonest_ = Time::max();                     // a lower bound over the current slot
 };
 
 }  // namespace paceline
