@@ -220,6 +220,31 @@ TEST_F(CacheTest, DestroyingTheCacheCancelsLoadsAndFreesWhoWaits) {
   EXPECT_EQ(code_of(second), Code::cancelled);
 }
 
+TEST_F(CacheTest, WhatWasReadWithoutWaitingIsKeptUnlessAWriteCameBetween) {
+  const CacheRead read = want("k");
+  const Stamps before = versions_.capture(read.hash, read.tags);
+  EXPECT_EQ(*cache_->keep(read, before, "Ada"), "Ada");
+  ASSERT_TRUE(find("k"));
+  EXPECT_EQ(*find("k"), "Ada");
+  versions_.raise(read.hash);
+  EXPECT_EQ(*cache_->keep(read, before, "old"), "old") << "who read it gets it";
+  EXPECT_FALSE(find("k"));
+}
+
+TEST_F(CacheTest, AValueThatIsNotStorableGoesOnlyToWhoAsked) {
+  struct Loose {
+    bool kept = false;
+    bool storable() const { return kept; }
+  };
+  Cache<Loose> cache(loop_, versions_, {});
+  const CacheRead read = want("k");
+  const Stamps stamps = versions_.capture(read.hash, read.tags);
+  EXPECT_FALSE(cache.keep(read, stamps, {})->kept);
+  EXPECT_FALSE(cache.find("k", read.hash));
+  EXPECT_TRUE(cache.keep(read, stamps, {.kept = true})->kept);
+  EXPECT_TRUE(cache.find("k", read.hash));
+}
+
 TEST_F(CacheTest, KeysThatCannotBeStoredAreStillLoadedOnce) {
   const std::string key(5000, 'k');
   Task<Result<Value>> first = request(key);

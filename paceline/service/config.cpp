@@ -42,11 +42,13 @@ constexpr std::array<ConfigKey, 7> kKeys = {{
      .guide = "ttl"},
 }};
 
+// A column of declared type JSON would turn 1e3 and long numbers into floating point: to SQLite it
+// has numeric affinity.
 constexpr std::string_view kDefault = R"toml([database]
 schema = """
 CREATE TABLE data (
   id         TEXT PRIMARY KEY,
-  body       JSON NOT NULL,
+  body       TEXT NOT NULL,
   updated_at TEXT NOT NULL
 ) WITHOUT ROWID;
 """
@@ -61,6 +63,7 @@ VALUES (:id, :body, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
 ON CONFLICT (id) DO UPDATE SET body = excluded.body, updated_at = excluded.updated_at
 RETURNING id, body, updated_at"""
 remove = "DELETE FROM data WHERE id = :id"
+json = ["body"]
 ttl = "1h"
 invalidates = ["data-list"]
 
@@ -76,6 +79,7 @@ VALUES (printf('%012x', CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGE
           || lower(hex(randomblob(10))),
         :body, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
 RETURNING id, body, updated_at"""
+json = ["body"]
 tags = ["data-list"]
 invalidates = ["data-list"]
 )toml";

@@ -139,7 +139,8 @@ CREATE TABLE name(id TEXT PRIMARY KEY COLLATE NOCASE, body JSON);
 [[resource]]
 path = "/items/{id}"
 read = "SELECT id, body FROM item WHERE id = :id"
-write = "INSERT INTO item VALUES(:id, :body) ON CONFLICT DO UPDATE SET body = excluded.body RETURNING id, body"
+write = """INSERT INTO item VALUES(:id, :body)
+ON CONFLICT DO UPDATE SET body = excluded.body RETURNING id, body"""
 remove = "DELETE FROM item WHERE id = :id"
 [[resource]]
 path = "/items"
@@ -147,7 +148,8 @@ create = "INSERT INTO item(id, body) VALUES(json_extract(:body, '$.id'), :body) 
 [[resource]]
 path = "/names/{id}"
 read = "SELECT id, body FROM name WHERE id = :id"
-write = "INSERT INTO name VALUES(:id, :body) ON CONFLICT DO UPDATE SET body = excluded.body RETURNING id, body"
+write = """INSERT INTO name VALUES(:id, :body)
+ON CONFLICT DO UPDATE SET body = excluded.body RETURNING id, body"""
 remove = "DELETE FROM name WHERE id = :id"
 [[resource]]
 path = "/fresh/{id}"

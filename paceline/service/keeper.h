@@ -17,7 +17,8 @@
 namespace paceline {
 
 struct KeeperOptions {
-  WriterOptions writer = {.limits = {.rows_max = 1000, .bytes_max = std::size_t{1} << 20}};
+  /// What one statement may return: a body of server.body_max and the other columns of its row.
+  WriterOptions writer = {.limits = {.rows_max = 1000, .bytes_max = std::size_t{2} << 20}};
   /// Links at once: two seats for each of 512 workers. More are closed at once.
   std::size_t links_max = 1024;
   /// Commands of one link that are not answered; then its bytes stay in the socket.
