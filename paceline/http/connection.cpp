@@ -232,6 +232,7 @@ HttpConnection::Step HttpConnection::step(std::string_view bytes, std::size_t& u
     exchange.head_size = status.bytes;
     exchange.request.received_ = started_;
     if (exchange.request.head_.has_body()) {
+      exchange.request.forget_views();
       set_state(State::body);
       began_ = server_.loop_.now();
       exchange.body_size = 0;
@@ -253,7 +254,7 @@ HttpConnection::Step HttpConnection::step(std::string_view bytes, std::size_t& u
     began_ = server_.loop_.now();
     deadline(server_.options_.header_timeout);
   }
-  own_exchange();
+  own_exchange().request.forget_views();
   pin();
   return Step::stop;
 }

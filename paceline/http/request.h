@@ -44,6 +44,13 @@ class Request {
   friend class HttpConnection;
   friend class Server;
   friend struct Exchange;
+  /// An exchange serves one request after the other: what points into the bytes of the one before
+  /// must not be moved along with this one's.
+  void forget_views() {
+    body_ = {};
+    match_.param_count = 0;
+  }
+
   RequestHead head_;
   RouteMatch match_;
   std::string_view route_;
