@@ -9,6 +9,7 @@
 //   keeper    start_keeper(parts, config);  co_await keeper->drain(deadline) on SIGTERM
 #pragma once
 
+#include "paceline/service/check.h"         // IWYU pragma: export
 #include "paceline/service/config.h"        // IWYU pragma: export
 #include "paceline/service/data_service.h"  // IWYU pragma: export
 #include "paceline/service/keeper.h"        // IWYU pragma: export

@@ -92,8 +92,8 @@ int init(const Invocation& invocation, const Program& program) {
 int config(const Invocation& invocation, const Program& program) {
   const Result<Config> config = load_config(invocation, program);
   if (!config) return report(invocation, config.error());
-  const Result<ServiceConfig> service = service_config(*config, config->top().text("dir"));
-  if (!service) return report(invocation, service.error());
+  const Result<Plan> plan = make_plan(*config);
+  if (!plan) return report(invocation, plan.error());
   std::printf("%s", config->describe().c_str());
   return 0;
 }

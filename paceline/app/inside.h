@@ -27,6 +27,15 @@ struct Invocation {
 ConfigRegistry config_registry();
 /// File, environment and flags; or the program's default in place of the file.
 Result<Config> load_config(const Invocation& invocation, const Program& program);
+/// What the configuration says to the cluster, checked before anything is opened.
+struct Plan {
+  std::string dir;
+  WorkerCount workers;
+  std::vector<ListenAddress> addresses;
+  Duration drain_timeout;
+  ServiceConfig service;
+};
+Result<Plan> make_plan(const Config& config);
 /// What the supervisor gave to a child.
 Result<Config> child_config(const std::string& text);
 

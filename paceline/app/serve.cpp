@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <filesystem>
 #include <optional>
 
 #include "paceline/app/inside.h"
@@ -77,33 +76,13 @@ struct KeeperSocket {
   }
 };
 
-/// What the configuration says to the cluster, checked before anything is opened.
-struct Plan {
-  std::string dir;
-  WorkerCount workers;
-  std::vector<ListenAddress> addresses;
-  Duration drain_timeout;
-  bool keeper = false;
-};
-
-Result<Plan> make_plan(const Config& config) {
-  Plan plan;
-  const ConfigSection& top = config.top();
-  plan.dir = std::filesystem::absolute(top.text("dir")).lexically_normal().string();
-  PACELINE_TRY_VALUE(const WorkerPolicy policy, parse_worker_policy(top.text("workers")));
-  plan.workers = count_workers(policy, host_limits());
-  for (const std::string& text : top.list("server.listen")) {
-    PACELINE_TRY_VALUE(ListenAddress address, parse_listen_address(text));
-    plan.addresses.push_back(std::move(address));
-  }
-  if (plan.addresses.empty()) {
-    return fail(Code::invalid, top.place("server.listen").text() +
-                                   ": server.listen names no address, e.g. \"127.0.0.1:8000\"");
-  }
-  plan.drain_timeout = top.duration("server.drain_timeout");
-  PACELINE_TRY_VALUE(const ServiceConfig service, service_config(config, plan.dir));
-  plan.keeper = service.active();
-  return plan;
+/// A child knows what it was given, but not the file that it comes from: mistakes in resources are
+/// told again with their places. Everybody has left by now.
+Error with_places(Error error, const Plan& plan) {
+  if (!plan.service.active()) return error;
+  Result<void> checked = check_resources(plan.service);
+  const bool same = !checked && checked.error().message.contains(": resource ");
+  return same ? std::move(checked).error() : error;
 }
 
 Result<void> run_cluster(const Invocation& invocation, const Program& program, const Config& config,
@@ -117,7 +96,7 @@ Result<void> run_cluster(const Invocation& invocation, const Program& program, c
   KeeperSocket keeper_socket{.fd = {},
                              .path = folder.path() + "/" + std::string(kKeeperSocketFile)};
   std::optional<Versions> versions;
-  if (plan.keeper) {
+  if (plan.service.active()) {
     PACELINE_TRY_VALUE(keeper_socket.fd, listen_unix(keeper_socket.path));
     // Before the next keeper answers anything: a commit of the dead one may not have been told.
     const auto raise = [&versions](const ChildDeath&) { versions->raise_epoch(); };
@@ -147,10 +126,11 @@ Result<void> run_cluster(const Invocation& invocation, const Program& program, c
     print_started(status, invocation, program);
   };
   Supervisor supervisor(loop, log, folder, listeners, std::move(options));
-  PACELINE_TRY_VALUE(const StopReport stopped, supervisor.run());
-  if (stopped.killed > 0) {
+  const Result<StopReport> stopped = supervisor.run();
+  if (!stopped) return std::unexpected(with_places(stopped.error(), plan));
+  if (stopped->killed > 0) {
     log.write(LogLevel::warning, "stopped before everything in flight was answered",
-              {{"killed", static_cast<std::int64_t>(stopped.killed)}});
+              {{"killed", static_cast<std::int64_t>(stopped->killed)}});
   }
   return {};
 }

@@ -69,8 +69,7 @@ class Checker {
     }
     if (kind == Kind::reads && !info->read_only) {
       error(statement.place, key, "must not write; use write, create or remove");
-    }
-    if (kind == Kind::reads && info->columns.empty()) {
+    } else if (kind == Kind::reads && info->columns.empty()) {
       error(statement.place, key, "answers no columns; use SELECT");
     }
     if (kind == Kind::writes && info->read_only) {

@@ -47,7 +47,8 @@ std::string_view sqlite_version() { return sqlite3_libversion(); }
 Result<std::string> parse_sqlite_url(std::string_view url, std::string_view folder) {
   constexpr std::string_view scheme = "sqlite:";
   if (!url.starts_with(scheme)) {
-    return fail(Code::invalid, "database url " + printable(url) + ": expected sqlite:PATH");
+    // Not what it was: a URL of another database may hold a password.
+    return fail(Code::invalid, "expected sqlite:PATH, such as \"sqlite:data.db\"");
   }
   std::string_view path = url.substr(scheme.size());
   if (path.starts_with("//")) {
