@@ -147,6 +147,7 @@ std::string_view version() { return kVersion; }
 
 int run(int argc, char** argv, const Configure& configure, const Program& program) {
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit fails a write, not the process
   if (ChildProcess::requested()) return run_role(configure);
   CommandLine line(base_name(argc > 0 ? argv[0] : "paceline"), program);
   return line.run(argc, argv);

@@ -145,6 +145,14 @@ Response success_response(const Endpoint& endpoint, WriteKind kind, const Reques
   return response;
 }
 
+void log_failure(const Error& error, Request& request, Log& log) {
+  log.write(LogLevel::error, "statement_failed",
+            {{"request_id", request.id()},
+             {"route", request.route()},
+             {"code", to_string(error.code)},
+             {"reason", error.message}});
+}
+
 }  // namespace
 
 Result<KeeperCommand> make_command(const Endpoint& endpoint, WriteKind kind, const Request& request,
@@ -170,23 +178,23 @@ Result<KeeperCommand> make_command(const Endpoint& endpoint, WriteKind kind, con
 }
 
 Response failure_response(const Error& error, Request& request, Log& log) {
+  constexpr std::string_view kAway = "the database cannot be reached now; nothing was written";
   switch (error.code) {
     case Code::unavailable:
     case Code::closed:
     case Code::cancelled:
-      return retry_later(503, "the database cannot be reached now; nothing was written",
-                         "unavailable");
-    case Code::exhausted:
-      return retry_later(503, "too much is waiting for the database; nothing was written",
-                         "exhausted");
+      return retry_later(503, kAway, "unavailable");
     case Code::timeout:
       return retry_later(503, "the database took too long; nothing was written", "timeout");
+    case Code::exhausted:  // a queue, or the disk
+      log_failure(error, request, log);
+      return retry_later(503, "the database takes no more now; nothing was written", "exhausted");
+    case Code::io:
+    case Code::not_found:  // the file, not a row
+      log_failure(error, request, log);
+      return retry_later(503, kAway, "unavailable");
     default:
-      log.write(LogLevel::error, "statement_failed",
-                {{"request_id", request.id()},
-                 {"route", request.route()},
-                 {"code", to_string(error.code)},
-                 {"reason", error.message}});
+      log_failure(error, request, log);
       return Response::problem(500, "the statement failed; the log has the reason");
   }
 }
