@@ -62,7 +62,9 @@ void print_started(const ClusterStatus& status, const Invocation& invocation,
   std::printf("  workers  %s\n", status.worker_count.reason.c_str());
   std::printf("  service  %s\n", addresses.c_str());
   std::printf("  data     %s\n", status.dir.c_str());
-  std::printf("  try      %s\n", with_url(program.try_line, status).c_str());
+  // A file may have other routes than the program's own line tries.
+  const std::string_view line = invocation.file.empty() ? program.try_line : std::string_view();
+  std::printf("  try      %s\n", with_url(line, status).c_str());
   std::printf("  stop     Ctrl-C\n");
   std::fflush(stdout);
 }
