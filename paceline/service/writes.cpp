@@ -178,21 +178,24 @@ Result<KeeperCommand> make_command(const Endpoint& endpoint, WriteKind kind, con
 }
 
 Response failure_response(const Error& error, Request& request, Log& log) {
-  constexpr std::string_view kAway = "the database cannot be reached now; nothing was written";
+  const bool read = request.method() == Method::get || request.method() == Method::head;
+  const auto later = [read](std::string_view what, std::string_view code) {
+    return retry_later(503, std::string(what).append(read ? "" : "; nothing was written"), code);
+  };
   switch (error.code) {
     case Code::unavailable:
     case Code::closed:
     case Code::cancelled:
-      return retry_later(503, kAway, "unavailable");
+      return later("the database cannot be reached now", "unavailable");
     case Code::timeout:
-      return retry_later(503, "the database took too long; nothing was written", "timeout");
+      return later("the database took too long", "timeout");
     case Code::exhausted:  // a queue, or the disk
       log_failure(error, request, log);
-      return retry_later(503, "the database takes no more now; nothing was written", "exhausted");
+      return later("the database takes no more now", "exhausted");
     case Code::io:
     case Code::not_found:  // the file, not a row
       log_failure(error, request, log);
-      return retry_later(503, kAway, "unavailable");
+      return later("the database cannot be reached now", "unavailable");
     default:
       log_failure(error, request, log);
       return Response::problem(500, "the statement failed; the log has the reason");

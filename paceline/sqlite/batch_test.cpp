@@ -91,7 +91,7 @@ TEST(Batch, AFailingCommandTakesNothingWithIt) {
   EXPECT_EQ(done[2].result.error().code, Code::conflict);
   EXPECT_EQ(done[3].result.error().code, Code::invalid);
   EXPECT_TRUE(done[4].result);
-  EXPECT_EQ(done[5].result.error().code, Code::exhausted);
+  EXPECT_EQ(done[5].result.error().code, Code::invalid);
   EXPECT_EQ(done[6].result.error().code, Code::invalid);
   EXPECT_EQ(d.rows(), 2U);  // 1 and 3; not the 2 that OR FAIL keeps
   EXPECT_EQ(d.committed, (std::vector<std::uint64_t>{0, 4}));

@@ -111,7 +111,6 @@ Result<void> Connection::open_handle() {
 Result<void> Connection::configure() {
   const bool writes = options_.access == Access::read_write;
   sqlite3_busy_timeout(handle_, static_cast<int>(options_.busy_timeout.count()));
-  sqlite3_db_config(handle_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, writes ? 0 : 1, nullptr);
   sqlite3_wal_autocheckpoint(handle_, 0);
   PACELINE_TRY(set_pragma("cache_size = -" + std::to_string(options_.cache_kib)));

@@ -162,16 +162,16 @@ Result<void> Statement::collect(SqlResult& result, const SqlLimits& limits) {
   const int width = static_cast<int>(columns_.size());
   for (; code == SQLITE_ROW; code = sqlite3_step(handle_)) {
     if (++rows > limits.rows_max) {
-      return fail(Code::exhausted, "the answer has more than " + std::to_string(limits.rows_max) +
-                                       " rows; add a LIMIT");
+      return fail(Code::invalid, "the answer has more than " + std::to_string(limits.rows_max) +
+                                     " rows; add a LIMIT");
     }
     for (int i = 0; i < width; ++i) {
       result.cells.push_back(read_cell(handle_, i));
       bytes += size_bytes(result.cells.back());
     }
     if (bytes > limits.bytes_max) {
-      return fail(Code::exhausted, "the answer is larger than " + format_bytes(limits.bytes_max) +
-                                       "; ask for fewer rows or columns");
+      return fail(Code::invalid, "the answer is larger than " + format_bytes(limits.bytes_max) +
+                                     "; ask for fewer rows or columns");
     }
   }
   if (code != SQLITE_DONE) return connection_->failed("");

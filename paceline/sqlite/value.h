@@ -50,7 +50,8 @@ struct SqlResult {
   }
 };
 
-/// How much of an answer is kept in memory. More is Code::exhausted, never a cut-off answer.
+/// How much of an answer is kept in memory. More is Code::invalid, since asking
+/// again cannot help; never a cut-off answer.
 struct SqlLimits {
   std::size_t rows_max = 10'000;                  // ten times the largest `limit` of a resource
   std::size_t bytes_max = std::size_t{16} << 20;  // names, text and blobs; one per running read
