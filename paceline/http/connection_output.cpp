@@ -99,6 +99,9 @@ void HttpConnection::refuse(Exchange& exchange, ParseError error, unsigned statu
 
 void HttpConnection::serialise(const Exchange& exchange, const Response& response) {
   const RequestHead& head = exchange.request.head_;
+  // The drain may have begun while the handler was at work.
+  if (server_.draining_) [[unlikely]]
+    close_after_ = true;
   const std::string_view body = response.body();
   const std::string_view start = server_.head_start(response.status());
   const bool chunked = chunked_output_;
