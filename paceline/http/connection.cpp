@@ -78,8 +78,13 @@ void HttpConnection::deadline_at(Time at) {
   if (at != Time::max() && (!armed() || at < Timer::at())) server_.loop_.arm(*this, at);
 }
 
-void HttpConnection::ready(std::uint32_t events) {
+void HttpConnection::begin_event() {
   started_ = server_.loop_.measured();
+  server_.refresh_date();
+}
+
+void HttpConnection::ready(std::uint32_t events) {
+  begin_event();
   const bool suspended = state_ == State::handling || state_ == State::streaming;
   if ((events & EPOLLERR) != 0 || ((events & EPOLLHUP) != 0 && suspended)) {
     die();  // reset, or nobody is left to read the answer
@@ -92,7 +97,7 @@ void HttpConnection::ready(std::uint32_t events) {
 
 void HttpConnection::fire() {
   const Time now = server_.loop_.now();
-  started_ = server_.loop_.measured();
+  begin_event();
   if (continue_next_) {
     continue_next_ = false;
     deadline_at(deadline_at_);
@@ -119,7 +124,7 @@ void HttpConnection::fire() {
 
 /// The exchange's task is done; called by its completer.
 void HttpConnection::completed() {
-  started_ = server_.loop_.measured();
+  begin_event();
   if (broken_) {
     die();
   } else if (state_ == State::streaming) {
@@ -205,25 +210,8 @@ void HttpConnection::consume(std::string_view fresh) {
   settle();
 }
 
-/// Answers the complete requests at the front of `bytes`; how many bytes they had.
-std::size_t HttpConnection::process(std::string_view bytes) {
-  std::size_t used = 0;
-  for (std::uint32_t i = 0; !bytes.empty(); ++i) {
-    if (close_after_ || output_full()) break;
-    if (i == server_.options_.turn_requests_max) {
-      continue_next_ = true;
-      break;
-    }
-    current_ = bytes;
-    std::size_t step_used = 0;
-    if (step(bytes, step_used) == Step::stop) break;
-    used += step_used;
-    bytes.remove_prefix(step_used);
-  }
-  return used;
-}
-
-HttpConnection::Step HttpConnection::step(std::string_view bytes, std::size_t& used) {
+[[gnu::always_inline]] inline HttpConnection::Step HttpConnection::step(std::string_view bytes,
+                                                                        std::size_t& used) {
   Exchange& exchange = exchange_ != nullptr ? *exchange_ : *server_.scratch_;
   if (state_ == State::body) return body_step(exchange, bytes, used);
   const ParseStatus status =
@@ -259,8 +247,26 @@ HttpConnection::Step HttpConnection::step(std::string_view bytes, std::size_t& u
   return Step::stop;
 }
 
+/// Answers the complete requests at the front of `bytes`; how many bytes they had.
+std::size_t HttpConnection::process(std::string_view bytes) {
+  std::size_t used = 0;
+  for (std::uint32_t i = 0; !bytes.empty(); ++i) {
+    if (close_after_ || output_full()) break;
+    if (i == server_.options_.turn_requests_max) {
+      continue_next_ = true;
+      break;
+    }
+    current_ = bytes;
+    std::size_t step_used = 0;
+    if (step(bytes, step_used) == Step::stop) break;
+    used += step_used;
+    bytes.remove_prefix(step_used);
+  }
+  return used;
+}
+
 HttpConnection::Step HttpConnection::body_step(Exchange& exchange, std::string_view bytes,
-                                       std::size_t& used) {
+                                               std::size_t& used) {
   RequestHead& head = exchange.request.head_;
   head.rebase(bytes.data());
   const std::uint64_t length = head.content_length().value_or(0);
@@ -387,7 +393,6 @@ HttpConnection::Step HttpConnection::dispatch(Exchange& exchange) {
       served_ >= server_.options_.requests_max || server_.loop_.now() > born_until_) [[unlikely]] {
     close_after_ = true;
   }
-  exchange.response.reset();
   const RouteMatch::Kind found =
       server_.routes_.router().match(request.method(), request.path(), request.match_);
   if (found != RouteMatch::Kind::found) [[unlikely]] {
@@ -406,6 +411,10 @@ HttpConnection::Step HttpConnection::dispatch(Exchange& exchange) {
     answer(exchange, exchange.response);
   } catch (...) {
     handler_threw(exchange);
+  }
+  if (exchange_ == nullptr && !pinned_) [[likely]] {
+    exchange.response.reset();  // lets go of what the answer borrowed
+    return Step::next;
   }
   return answered(exchange);
 }

@@ -83,6 +83,7 @@ class HttpConnection final : public Watch, public Timer {
   void ready(std::uint32_t events) override;
   void fire() override;
   void completed();
+  void begin_event();
 
   // Input.
   enum class Step : std::uint8_t { next, stop };
@@ -110,7 +111,7 @@ class HttpConnection final : public Watch, public Timer {
   void answer_error(Exchange& exchange, unsigned status, std::string_view detail);
   void timed_out(Exchange& exchange, std::string_view detail);
   void refuse(Exchange& exchange, ParseError error, unsigned status);
-  void serialise(const Exchange& exchange, const Response& response);
+  std::size_t serialise(const Exchange& exchange, const Response& response);
   void begin_stream(Exchange& exchange, Response& response);
   void end_stream();
   void note(const Exchange& exchange, const Response& response, std::size_t bytes);

@@ -7,26 +7,54 @@
 #include "paceline/http/connection.h"
 #include "paceline/http/problem.h"
 #include "paceline/http/status.h"
+#include "paceline/http/words.h"
 
 namespace paceline {
 namespace {
+
+/// "00" to "99".
+constexpr std::array<char, 200> two_digits = [] {
+  std::array<char, 200> text{};
+  for (std::size_t i = 0; i < 100; ++i) {
+    text[2 * i] = static_cast<char>('0' + i / 10);
+    text[2 * i + 1] = static_cast<char>('0' + i % 10);
+  }
+  return text;
+}();
 
 /// Writes into reserved bytes; the caller reserved enough.
 class Writer {
  public:
   explicit Writer(char* at) : at_(at) {}
   void put(std::string_view bytes) {
-    std::memcpy(at_, bytes.data(), bytes.size());
-    at_ += bytes.size();
+    if (!bytes.empty()) at_ = words::copy(at_, bytes.data(), bytes.size());
   }
-  void put(std::uint64_t number) { at_ = std::to_chars(at_, at_ + 20, number).ptr; }
+  void line_end() {
+    at_[0] = '\r';
+    at_[1] = '\n';
+    at_ += 2;
+  }
+  void put(std::size_t number) {
+    if (number - 10 < 90) {
+      std::memcpy(at_, two_digits.data() + 2 * number, 2);
+      at_ += 2;
+    } else {
+      at_ = std::to_chars(at_, at_ + 20, number).ptr;
+    }
+  }
+  /// Whole blocks whatever the size: copies of a fixed size need no call. Room for 256 bytes.
+  void put(const std::array<char, 256>& bytes, std::size_t size) {
+    std::memcpy(at_, bytes.data(), 128);
+    if (size > 128) std::memcpy(at_ + 128, bytes.data() + 128, 128);
+    at_ += size;
+  }
   char* at() const { return at_; }
 
  private:
   char* at_;
 };
 
-constexpr std::size_t kHeadRoom = 256;  // framing lines, content type, line ends
+constexpr std::size_t kHeadRoom = 512;  // the start, a long content type's line, line ends
 
 }  // namespace
 
@@ -56,6 +84,80 @@ std::string format_request_id(std::uint64_t serial) {
 
 // --- Answers ------------------------------------------------------------------------------------
 
+/// Head and body into the server's output; how many bytes.
+[[gnu::always_inline]] inline std::size_t HttpConnection::serialise(const Exchange& exchange,
+                                                                    const Response& response) {
+  const RequestHead& head = exchange.request.head_;
+  // The drain may have begun while the handler was at work.
+  if (server_.draining_) [[unlikely]]
+    close_after_ = true;
+  const std::string_view type = response.content_type();
+  const bool type_short = type.size() <= Server::HeadStart::type_max;
+  auto framing = Server::Framing::none;
+  auto persistence = Server::Persistence::usual;
+  if (chunked_output_) [[unlikely]] {
+    framing = Server::Framing::chunked;
+  } else if (status_allows_body(response.status()) && !response.producer()) {
+    framing = Server::Framing::length;
+  }
+  if (close_after_) [[unlikely]] {
+    persistence = Server::Persistence::close;
+  } else if (head.version_minor() == 0) [[unlikely]] {
+    persistence = Server::Persistence::keep_alive;
+  }
+  const Server::HeadStart& start = server_.head_start(
+      Server::head_key(response.status(), framing, persistence, type_short ? type.size() : 0),
+      type);
+
+  const std::string_view body = response.body();
+  const std::string_view lines = response.header_lines();
+  const std::string_view prepared = response.prepared_headers();
+  Server::Output& output = server_.output_;
+  char* const begin =
+      output.reserve(kHeadRoom + type.size() + lines.size() + prepared.size() + body.size());
+  Writer out(begin);
+  out.put(start.bytes, start.size);
+  if (framing == Server::Framing::length) [[likely]] {
+    out.put(body.size());
+    out.line_end();
+  }
+  if (!type_short) [[unlikely]] {
+    out.put("Content-Type: ");
+    out.put(type);
+    out.line_end();
+  }
+  out.put(lines);
+  out.put(prepared);
+  out.line_end();
+  if (framing == Server::Framing::length && head.method() != Method::head) out.put(body);
+  const auto bytes = static_cast<std::size_t>(out.at() - begin);
+  output.commit(bytes);
+  return bytes;
+}
+
+[[gnu::always_inline]] inline void HttpConnection::note(const Exchange& exchange,
+                                                        const Response& response,
+                                                        std::size_t bytes) {
+  const Request& request = exchange.request;
+  if (server_.pending_count_ == server_.pending_.size()) [[unlikely]] {
+    server_.pending_.resize(server_.pending_count_ * 2 + 64);
+  }
+  Server::Pending& entry = server_.pending_[server_.pending_count_++];
+  entry.histogram = server_.series(exchange.route, response.status());
+  entry.received = request.received_;
+  entry.serial = request.serial_;
+  entry.bytes = bytes;
+  entry.cache_level = response.cache_level();
+  entry.route = static_cast<std::uint32_t>(exchange.route);
+  entry.id_at = static_cast<std::uint32_t>(server_.ids_.size());
+  entry.status = static_cast<std::uint16_t>(response.status());
+  entry.id_size = static_cast<std::uint8_t>(request.id_.size());
+  entry.method = request.method();
+  if (!request.id_.empty()) [[unlikely]] {
+    server_.ids_ += request.id_;
+  }
+}
+
 void HttpConnection::answer(Exchange& exchange, Response& response) {
   if (response.is_problem()) [[unlikely]] {
     std::string body;
@@ -66,12 +168,14 @@ void HttpConnection::answer(Exchange& exchange, Response& response) {
     response.body(std::move(body));
     response.content_type(problem_content_type);
   }
-  if (response.status() >= 500) ++server_.counts_.failed;
+  if (response.status() >= 500) [[unlikely]] {
+    check(response.status() <= 599, "a status code is from 100 to 599");
+    ++server_.counts_.failed;
+  }
   if (response.producer()) [[unlikely]]
     return begin_stream(exchange, response);
-  const std::size_t before = server_.output_.view().size();
-  serialise(exchange, response);
-  note(exchange, response, server_.output_.view().size() - before);
+  const std::size_t bytes = serialise(exchange, response);
+  note(exchange, response, bytes);
 }
 
 void HttpConnection::answer_error(Exchange& exchange, unsigned status, std::string_view detail) {
@@ -93,60 +197,9 @@ void HttpConnection::refuse(Exchange& exchange, ParseError error, unsigned statu
   answer(exchange, exchange.response);
   input_.clear();
   pinned_ = true;  // what follows is not a request
+  exchange.response.reset();
   if (exchange_ != nullptr) release_exchange();
   set_state(State::idle);
-}
-
-void HttpConnection::serialise(const Exchange& exchange, const Response& response) {
-  const RequestHead& head = exchange.request.head_;
-  // The drain may have begun while the handler was at work.
-  if (server_.draining_) [[unlikely]]
-    close_after_ = true;
-  const std::string_view body = response.body();
-  const std::string_view start = server_.head_start(response.status());
-  const bool chunked = chunked_output_;
-  Server::Output& output = server_.output_;
-  char* begin = output.reserve(start.size() + kHeadRoom + response.content_type().size() +
-                               response.header_lines().size() + response.prepared_headers().size() +
-                               body.size());
-  Writer out(begin);
-  out.put(start);
-  if (!response.content_type().empty()) {
-    out.put("Content-Type: ");
-    out.put(response.content_type());
-    out.put("\r\n");
-  }
-  if (chunked) {
-    out.put("Transfer-Encoding: chunked\r\n");
-  } else if (status_allows_body(response.status()) && !response.producer()) {
-    out.put("Content-Length: ");
-    out.put(std::uint64_t{body.size()});
-    out.put("\r\n");
-  }
-  if (close_after_) [[unlikely]] {
-    out.put("Connection: close\r\n");
-  } else if (head.version_minor() == 0) {
-    out.put("Connection: keep-alive\r\n");
-  }
-  out.put(response.header_lines());
-  out.put(response.prepared_headers());
-  out.put("\r\n");
-  if (head.method() != Method::head && status_allows_body(response.status())) out.put(body);
-  output.commit(static_cast<std::size_t>(out.at() - begin));
-}
-
-void HttpConnection::note(const Exchange& exchange, const Response& response, std::size_t bytes) {
-  const Request& request = exchange.request;
-  Server::Pending& entry = server_.pending_.emplace_back();
-  entry.histogram = server_.series(exchange.route, response.status());
-  entry.received = request.received_;
-  entry.route = exchange.route;
-  entry.serial = request.serial_;
-  entry.bytes = bytes;
-  entry.status = response.status();
-  entry.method = to_string(request.method());
-  entry.cache_level = response.cache_level();
-  if (!request.id_.empty()) entry.id = request.id_;
 }
 
 // --- Streams ------------------------------------------------------------------------------------
@@ -249,25 +302,37 @@ void HttpConnection::flush() {
 
 /// Durations of what was just written: one reading of the clock for all of it.
 void HttpConnection::record() {
-  if (server_.pending_.empty()) return;
+  if (server_.pending_count_ == 0) return;
   const Time now = server_.loop_.measure();
-  for (Server::Pending& entry : server_.pending_) {
-    const Duration took = now - entry.received;
-    entry.histogram.record(took);
-    const AccessPolicy& access = server_.access_;
-    const bool bad = access.errors && (entry.status >= 500 || took > access.slow);
-    const bool sampled = access.every != 0 && ++server_.sampled_ % access.every == 0;
-    if (bad || sampled) [[unlikely]]
-      server_.log_access(entry, took);
+  const AccessPolicy access = server_.access_;
+  const Server::Pending* entry = server_.pending_.data();
+  const Server::Pending* const end = entry + server_.pending_count_;
+  while (entry != end) {
+    // Pipelined requests came and went together: one look at the scale for all of them.
+    Histogram histogram = entry->histogram;
+    const Time received = entry->received;
+    const Duration took = now - received;
+    const bool slow = access.is_error(200, took);
+    std::uint64_t times = 0;
+    do {
+      const bool sampled = access.every != 0 && access.is_sample(++server_.sampled_);
+      if (slow || sampled || (entry->status >= 500 && access.errors)) [[unlikely]] {
+        server_.log_access(*entry, took);
+      }
+      ++times;
+    } while (++entry != end && entry->received == received && entry->histogram == histogram);
+    histogram.record(took, times);
   }
-  server_.pending_.clear();
+  server_.pending_count_ = 0;
+  server_.ids_.clear();
 }
 
 void Server::log_access(const Pending& entry, Duration took) {
-  const std::string id = entry.id.empty() ? format_request_id(entry.serial) : entry.id;
+  const std::string id = entry.id_size == 0 ? format_request_id(entry.serial)
+                                            : ids_.substr(entry.id_at, entry.id_size);
   const double milliseconds = std::chrono::duration<double, std::milli>(took).count();
   std::vector<LogField> fields = {{"id", std::string_view(id)},
-                                  {"method", entry.method},
+                                  {"method", to_string(entry.method)},
                                   {"route", series_[entry.route].route},
                                   {"status", std::int64_t{entry.status}},
                                   {"bytes", static_cast<std::int64_t>(entry.bytes)},

@@ -21,24 +21,6 @@ Method method_from(std::string_view token) {
   return Method::unknown;
 }
 
-void RequestHead::reset() {
-  content_length_ = 0;
-  method_text_ = target_ = path_ = query_ = host_ = {};
-  for (std::uint8_t& place : known_) place = 0;
-  method_ = Method::unknown;
-  version_minor_ = 1;
-  count_ = 0;
-  has_content_length_ = chunked_ = keep_alive_ = expect_continue_ = false;
-  host_seen_ = absolute_ = asks_close_ = asks_keep_alive_ = careful_ = false;
-  phase_ = Phase::start;
-  line_ = at_ = colon_ = 0;
-}
-
-std::string_view RequestHead::path() const {
-  if (path_.size != 0) return text(path_);
-  return method_ == Method::options ? "*" : "/";
-}
-
 std::optional<std::string_view> RequestHead::find(std::string_view name) const {
   for (std::size_t i = 0; i < count_; ++i) {
     const HeaderView view = header(i);

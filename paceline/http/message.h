@@ -62,7 +62,18 @@ class RequestHead {
 
   /// Forgets everything: the next bytes are a new request. parse_request_head() does this by
   /// itself after a complete or failed head; only an abandoned one needs the call.
-  void reset();
+  void reset() {
+    content_length_ = 0;
+    method_text_ = target_ = path_ = query_ = host_ = {};
+    for (std::uint8_t& place : known_) place = 0;
+    method_ = Method::unknown;
+    version_minor_ = 1;
+    count_ = 0;
+    has_content_length_ = chunked_ = keep_alive_ = expect_continue_ = false;
+    host_seen_ = absolute_ = asks_close_ = asks_keep_alive_ = careful_ = false;
+    phase_ = Phase::start;
+    line_ = at_ = colon_ = 0;
+  }
   /// The same bytes lie at another address now.
   void rebase(const char* bytes) { base_ = bytes; }
 
@@ -72,7 +83,12 @@ class RequestHead {
   std::string_view target() const { return text(target_); }
   /// Still percent-encoded, without the query; "/" when an absolute target has none, "*" for
   /// `OPTIONS *`. Decodes to valid UTF-8 without controls, `.` and `..` segments.
-  std::string_view path() const;
+  std::string_view path() const {
+    if (path_.size != 0) [[likely]] {
+      return text(path_);
+    }
+    return method_ == Method::options ? "*" : "/";
+  }
   /// After the first '?', still encoded; empty without one.
   std::string_view query() const { return text(query_); }
   /// Name and port; an absolute target's wins over the Host header. Empty only in HTTP/1.0.
@@ -109,6 +125,7 @@ class RequestHead {
   std::optional<std::string_view> find(std::string_view name) const;
 
  private:
+  friend class QuickHead;
   friend class RequestHeadParser;
   friend ParseStatus parse_request_head(std::string_view, const ParserLimits&, RequestHead&);
 

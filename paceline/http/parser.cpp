@@ -4,6 +4,7 @@
 
 #include "paceline/http/characters.h"
 #include "paceline/http/fields.h"
+#include "paceline/http/quick_head.h"
 #include "paceline/http/scan.h"
 #include "paceline/http/target.h"
 #include "paceline/http/words.h"
@@ -432,11 +433,24 @@ class RequestHeadParser {
   return false;
 }
 
+/// Apart from the quick part, which then has the registers to itself.
+[[gnu::noinline]] static ParseStatus parse_with_care(std::string_view bytes,
+                                                     const ParserLimits& limits,
+                                                     RequestHead& head) {
+  return RequestHeadParser(bytes, limits, head).run();
+}
+
 ParseStatus parse_request_head(std::string_view bytes, const ParserLimits& limits,
                                RequestHead& head) {
   if (head.phase_ == RequestHead::Phase::finished) head.reset();
   head.base_ = bytes.data();
-  return RequestHeadParser(bytes, limits, head).run();
+  if (head.phase_ == RequestHead::Phase::start) {
+    const std::uint32_t size = QuickHead::parse(bytes, limits, head);
+    if (size != 0) [[likely]] {
+      return {ParseState::complete, ParseError::none, size};
+    }
+  }
+  return parse_with_care(bytes, limits, head);
 }
 
 }  // namespace paceline

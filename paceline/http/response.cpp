@@ -6,43 +6,43 @@ namespace paceline {
 
 Response Response::text(std::string_view borrowed) {
   Response response;
-  response.content_type_ = "text/plain";
-  response.body_ = borrowed;
+  response.plain_.content_type = "text/plain";
+  response.plain_.body = borrowed;
   return response;
 }
 
 Response Response::text(std::string owned) {
   Response response;
-  response.content_type_ = "text/plain";
+  response.plain_.content_type = "text/plain";
   response.body(std::move(owned));
   return response;
 }
 
 Response Response::json(std::string owned, unsigned status) {
   Response response(status);
-  response.content_type_ = "application/json";
+  response.plain_.content_type = "application/json";
   response.body(std::move(owned));
   return response;
 }
 
 Response Response::problem(unsigned status, std::string_view detail, std::string_view code) {
   Response response(status);
-  response.problem_ = true;
-  response.problem_code_ = code;
+  response.plain_.problem = true;
+  response.plain_.problem_code = code;
   response.body(std::string(detail));
   return response;
 }
 
 Response Response::stream(std::string_view content_type, BodyProducer producer) {
   Response response;
-  response.content_type_ = content_type;
+  response.plain_.content_type = content_type;
   response.producer_ = std::move(producer);
   return response;
 }
 
 Response& Response::body(std::string owned) {
   owned_ = std::move(owned);
-  owns_body_ = true;
+  plain_.owns_body = true;
   return *this;
 }
 
@@ -58,31 +58,30 @@ Response& Response::header(std::string_view name, std::string_view value) {
   check(!name.empty() && clean(name) && clean(value) && name.find(':') == std::string_view::npos,
         "a response header with CR, LF, NUL, or ':' in its name");
   const std::size_t size = name.size() + value.size() + 4;
-  if (spilled_.empty() && lines_size_ + size <= kInlineLines) {
-    char* at = lines_.data() + lines_size_;
+  if (!plain_.spilled && plain_.lines_size + size <= kInlineLines) {
+    char* at = lines_.data() + plain_.lines_size;
     at = std::ranges::copy(name, at).out;
     *at++ = ':';
     *at++ = ' ';
     at = std::ranges::copy(value, at).out;
     *at++ = '\r';
     *at++ = '\n';
-    lines_size_ = static_cast<std::uint16_t>(lines_size_ + size);
+    plain_.lines_size = static_cast<std::uint8_t>(plain_.lines_size + size);
     return *this;
   }
-  if (spilled_.empty()) spilled_.assign(lines_.data(), lines_size_);
+  if (!plain_.spilled) spilled_.assign(lines_.data(), plain_.lines_size);
+  plain_.spilled = true;
+  plain_.lines_size = 0;
   spilled_.append(name).append(": ").append(value).append("\r\n");
   return *this;
 }
 
-void Response::reset() {
-  status_ = 200;
-  owns_body_ = problem_ = false;
-  lines_size_ = 0;
-  content_type_ = prepared_ = cache_level_ = problem_code_ = body_ = {};
-  owned_.clear();
-  spilled_.clear();
-  if (producer_) producer_ = nullptr;
+void Response::release() {
+  owned_ = std::string();
+  spilled_ = std::string();
+  producer_ = nullptr;
   hold_ = Hold();
+  plain_.owns_body = plain_.spilled = false;
 }
 
 }  // namespace paceline

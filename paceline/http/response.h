@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -46,6 +48,8 @@ class Hold {
     if (object_ != nullptr) release_(object_);
   }
 
+  bool holds() const { return object_ != nullptr; }
+
  private:
   void* object_ = nullptr;
   void (*release_)(void*) = nullptr;
@@ -54,7 +58,36 @@ class Hold {
 class Response {
  public:
   Response() = default;
-  explicit Response(unsigned status) : status_(status) {}
+  explicit Response(unsigned status) { plain_.status = status; }
+  Response(Response&& other) noexcept : Response() { *this = std::move(other); }
+  /// Leaves alone what neither side uses: most answers own nothing.
+  Response& operator=(Response&& other) noexcept {
+    if (plain_.owns_body || other.plain_.owns_body) owned_ = std::move(other.owned_);
+    if (plain_.spilled || other.plain_.spilled) spilled_ = std::move(other.spilled_);
+    plain_ = other.plain_;
+    if (plain_.lines_size != 0) std::memcpy(lines_.data(), other.lines_.data(), plain_.lines_size);
+    if (producer_ || other.producer_) [[unlikely]] {
+      producer_ = std::move(other.producer_);
+    }
+    hold_ = std::move(other.hold_);
+    return *this;
+  }
+  ~Response() = default;
+  /// Becomes what `make` answers, built in place, which spares a move of all fields. When `make`
+  /// throws it is a new one.
+  template <class Make>
+  void become(Make&& make) {
+    struct Remake {
+      Response* response;
+      ~Remake() {
+        if (response != nullptr) ::new (response) Response();
+      }
+    };
+    if (owns_anything()) std::destroy_at(this);  // else there is nothing to let go of
+    Remake remake{this};
+    ::new (this) Response(make());
+    remake.response = nullptr;
+  }
 
   /// `text/plain` from bytes that outlive the answer (a literal).
   static Response text(std::string_view borrowed);
@@ -68,14 +101,14 @@ class Response {
                           std::string_view code = {});
   static Response stream(std::string_view content_type, BodyProducer producer);
 
-  unsigned status() const { return status_; }
+  unsigned status() const { return plain_.status; }
   Response& status(unsigned status) {
-    status_ = status;
+    plain_.status = status;
     return *this;
   }
   /// `type` outlives the answer; empty: no Content-Type.
   Response& content_type(std::string_view type) {
-    content_type_ = type;
+    plain_.content_type = type;
     return *this;
   }
   /// Names and values with CR, LF or NUL are a bug (check()): encode what users gave first. The
@@ -83,13 +116,14 @@ class Response {
   Response& header(std::string_view name, std::string_view value);
   /// Header lines that are complete already ("ETag: …\r\nVary: …\r\n"), borrowed until sent.
   Response& prepared_headers(std::string_view lines) {
-    prepared_ = lines;
+    plain_.prepared = lines;
     return *this;
   }
   Response& body(std::string owned);
   Response& borrowed_body(std::string_view bytes) {
-    body_ = bytes;
-    owns_body_ = false;
+    if (plain_.owns_body) owned_ = std::string();
+    plain_.body = bytes;
+    plain_.owns_body = false;
     return *this;
   }
   /// Keeps `hold` until the answer is serialised; for borrowed bodies and prepared headers.
@@ -100,43 +134,61 @@ class Response {
 
   /// "l1", "source", …: what the access log calls the cache level; outlives the answer.
   Response& cache_level(std::string_view level) {
-    cache_level_ = level;
+    plain_.cache_level = level;
     return *this;
   }
-  std::string_view cache_level() const { return cache_level_; }
-  std::string_view problem_code() const { return problem_code_; }
+  std::string_view cache_level() const { return plain_.cache_level; }
+  std::string_view problem_code() const { return plain_.problem_code; }
 
-  std::string_view body() const { return owns_body_ ? std::string_view(owned_) : body_; }
-  std::string_view content_type() const { return content_type_; }
-  std::string_view prepared_headers() const { return prepared_; }
+  std::string_view body() const {
+    return plain_.owns_body ? std::string_view(owned_) : plain_.body;
+  }
+  std::string_view content_type() const { return plain_.content_type; }
+  std::string_view prepared_headers() const { return plain_.prepared; }
   /// The lines that header() made.
   std::string_view header_lines() const {
-    return spilled_.empty() ? std::string_view(lines_.data(), lines_size_)
-                            : std::string_view(spilled_);
+    return plain_.spilled ? std::string_view(spilled_)
+                          : std::string_view(lines_.data(), plain_.lines_size);
   }
   const BodyProducer& producer() const { return producer_; }
   BodyProducer take_producer() { return std::move(producer_); }
-  bool is_problem() const { return problem_; }
-  /// Back to what a new one is, without touching the bytes of the inline header lines.
-  void reset();
+  bool is_problem() const { return plain_.problem; }
+  /// Back to what a new one is; lets go of everything that it held.
+  void reset() {
+    if (owns_anything()) [[unlikely]] {
+      release();
+    }
+    plain_ = Plain();
+  }
 
  private:
   static constexpr std::size_t kInlineLines = 192;  // a cache hit's Cache-Status and a Location fit
 
-  unsigned status_ = 200;
-  bool owns_body_ = false;
-  bool problem_ = false;
-  std::uint16_t lines_size_ = 0;
-  std::string_view content_type_;
-  std::string_view prepared_;
-  std::string_view cache_level_;
-  std::string_view problem_code_;
-  std::string_view body_;
+  /// Copied and reset as a whole.
+  struct Plain {
+    unsigned status = 200;
+    bool owns_body = false;  // the body is owned_, which is empty otherwise
+    bool problem = false;
+    bool spilled = false;         // the header lines are spilled_, which is empty otherwise
+    std::uint8_t lines_size = 0;  // of lines_, unless spilled
+    std::string_view content_type;
+    std::string_view prepared;
+    std::string_view cache_level;
+    std::string_view problem_code;
+    std::string_view body;
+  };
+
+  void release();
+  bool owns_anything() const {
+    return plain_.owns_body || plain_.spilled || producer_ || hold_.holds();
+  }
+
+  Plain plain_;
   std::string owned_;
   std::string spilled_;
   BodyProducer producer_;
   Hold hold_;
-  std::array<char, kInlineLines> lines_;  // uninitialised beyond lines_size_
+  std::array<char, kInlineLines> lines_;  // uninitialised beyond lines_size
 };
 
 }  // namespace paceline

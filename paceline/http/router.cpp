@@ -122,6 +122,7 @@ Result<void> Router::add(Method method, std::string_view pattern, std::uint32_t 
     segment = next_segment(segment.rest);
     node = is_param(segment.text) ? param_child(node) : literal_child(node, segment.text);
   }
+  if (pattern == "/") root_ = node;
   if (nodes_[node].leaf == none) {
     nodes_[node].leaf = static_cast<std::uint32_t>(leaves_.size());
     leaves_.push_back({.pattern = std::string(pattern), .given = {}, .allowed = {}, .routes = {}});
@@ -145,46 +146,7 @@ Result<void> Router::add(Method method, std::string_view pattern, std::uint32_t 
   return {};
 }
 
-RouteMatch::Kind Router::match(Method method, std::string_view path, RouteMatch& match) const {
-  match.param_count = 0;
-  match.allowed = {};
-  if (!path.starts_with('/')) return RouteMatch::Kind::not_found;
-  if (descend(0, method, path.substr(1), match)) return RouteMatch::Kind::found;
-  const bool nothing = match.allowed.empty();
-  return nothing ? RouteMatch::Kind::not_found : RouteMatch::Kind::method_not_allowed;
-}
-
-/// True when a leaf with the method was reached. Each node is visited at most once, since a node
-/// has one way in: the cost is bounded by the number of routes, whatever the path.
-bool Router::descend(std::uint32_t index, Method method, std::string_view rest,
-                     RouteMatch& match) const {
-  const Segment segment = next_segment(rest);
-  const Node& node = nodes_[index];
-  const auto enter = [&](std::uint32_t child) {
-    return segment.last ? arrive(child, method, match)
-                        : descend(child, method, segment.rest, match);
-  };
-  const std::uint64_t front = words::front_word(segment.text);
-  for (const Edge& edge : node.literals) {
-    bool same = edge.size == segment.text.size() && edge.front == front &&
-                (edge.size <= 8 || edge.text == segment.text);
-    if (segment.encoded) [[unlikely]] {
-      same = decodes_to(segment.text, edge.text);
-    }
-    if (!same) continue;
-    if (enter(edge.node)) return true;
-    break;
-  }
-  if (node.param == none || segment.text.empty()) return false;
-  const std::uint8_t before = match.param_count;
-  match.params[before] = {segment.text.data(), segment.text.size()};
-  match.param_count = static_cast<std::uint8_t>(before + 1);
-  if (enter(node.param)) return true;
-  match.param_count = before;
-  return false;
-}
-
-bool Router::arrive(std::uint32_t index, Method method, RouteMatch& match) const {
+inline bool Router::arrive(std::uint32_t index, Method method, RouteMatch& match) const {
   const std::uint32_t place = nodes_[index].leaf;
   if (place == none) return false;
   const Leaf& leaf = leaves_[place];
@@ -195,6 +157,65 @@ bool Router::arrive(std::uint32_t index, Method method, RouteMatch& match) const
   match.route = leaf.routes[static_cast<std::size_t>(method)];
   match.pattern = leaf.pattern;
   return true;
+}
+
+RouteMatch::Kind Router::match(Method method, std::string_view path, RouteMatch& match) const {
+  match.param_count = 0;
+  match.allowed = {};
+  if (!path.starts_with('/')) return RouteMatch::Kind::not_found;
+  const bool found = path.size() == 1 ? root_ != none && arrive(root_, method, match)
+                                      : descend(0, method, path.substr(1), match);
+  if (found) return RouteMatch::Kind::found;
+  const bool nothing = match.allowed.empty();
+  return nothing ? RouteMatch::Kind::not_found : RouteMatch::Kind::method_not_allowed;
+}
+
+/// The node behind the literal that equals the segment, or none.
+inline std::uint32_t Router::literal_of(const Node& node, std::string_view text, bool encoded) {
+  const std::uint64_t front = words::front_word(text);
+  for (const Edge& edge : node.literals) {
+    bool same =
+        edge.size == text.size() && edge.front == front && (edge.size <= 8 || edge.text == text);
+    if (encoded) [[unlikely]] {
+      same = decodes_to(text, edge.text);
+    }
+    if (same) return edge.node;
+  }
+  return none;
+}
+
+/// True when a leaf with the method was reached. Each node is visited at most once, since a node
+/// has one way in: the cost is bounded by the number of routes, whatever the path. Only where a
+/// literal and a parameter both fit does it call itself.
+bool Router::descend(std::uint32_t index, Method method, std::string_view rest,
+                     RouteMatch& match) const {
+  while (true) {
+    const Segment segment = next_segment(rest);
+    const Node& node = nodes_[index];
+    std::uint32_t next = literal_of(node, segment.text, segment.encoded);
+    const bool param_fits = node.param != none && !segment.text.empty();
+    if (next != none && param_fits) [[unlikely]] {
+      if (fork(next, method, segment.rest, segment.last, match)) return true;
+      next = none;
+    }
+    if (next == none) {
+      if (!param_fits) return false;
+      match.params[match.param_count++] = {segment.text.data(), segment.text.size()};
+      next = node.param;
+    }
+    if (segment.last) return arrive(next, method, match);
+    index = next;
+    rest = segment.rest;
+  }
+}
+
+/// Tries the literal first; leaves no parameters behind when it fails.
+[[gnu::noinline]] bool Router::fork(std::uint32_t literal, Method method, std::string_view rest,
+                                    bool last, RouteMatch& match) const {
+  const std::uint8_t before = match.param_count;
+  if (last ? arrive(literal, method, match) : descend(literal, method, rest, match)) return true;
+  match.param_count = before;
+  return false;
 }
 
 std::vector<std::string_view> Router::param_names(std::string_view pattern) {

@@ -94,9 +94,13 @@ class Router {
 
   std::uint32_t literal_child(std::uint32_t node, std::string_view text);
   std::uint32_t param_child(std::uint32_t node);
+  bool fork(std::uint32_t literal, Method method, std::string_view rest, bool last,
+            RouteMatch& match) const;
+  static std::uint32_t literal_of(const Node& node, std::string_view text, bool encoded);
   bool descend(std::uint32_t index, Method method, std::string_view rest, RouteMatch& match) const;
   bool arrive(std::uint32_t index, Method method, RouteMatch& match) const;
 
+  std::uint32_t root_ = none;  // node of "/", which has no segments to walk along
   std::vector<Node> nodes_;
   std::vector<Leaf> leaves_;
 };

@@ -62,7 +62,7 @@ class Routes {
       return f;
     } else if constexpr (std::same_as<std::invoke_result_t<F&, Request&>, Response>) {
       return [f = std::move(f)](Request& request, Response& now) mutable {
-        now = f(request);
+        now.become([&] { return f(request); });
         return Task<Response>();
       };
     } else {

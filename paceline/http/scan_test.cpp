@@ -34,5 +34,32 @@ TEST(Scan, FindsEveryByteAtEveryPlace) {
   }
 }
 
+template <auto Bits>
+void expect_found(std::string_view usual) {
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    const char c = static_cast<char>(byte);
+    const bool marked = usual.find(c) == std::string_view::npos;
+    for (std::size_t size = 16; size <= 40; ++size) {
+      for (const std::size_t place : {size / 4, size / 2, size - 1}) {
+        std::string text(size, '0');
+        text[place] = c;
+        for (std::size_t from = 0; from <= size; ++from) {
+          const char* const begin = text.data();
+          const char* const found = scan::find<Bits>(begin + from, begin + size);
+          ASSERT_EQ(static_cast<std::size_t>(found - begin), marked && from <= place ? place : size)
+              << byte << " at " << place << " of " << size << " from " << from;
+        }
+      }
+    }
+  }
+}
+
+TEST(Scan, KnowsTheUsualBytesOfEveryPlace) {
+  const std::string plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+  expect_found<scan::no_plain_path_bytes>(plain + "/-_");
+  expect_found<scan::no_plain_host_bytes>(plain + "-.");
+  expect_found<scan::no_digits>("0123456789");
+}
+
 }  // namespace
 }  // namespace paceline

@@ -104,6 +104,7 @@ Server::Server(Parts parts, ServerOptions options)
       random_(std::random_device()()),
       serial_((std::uint64_t{std::random_device()()} << 32) | std::random_device()()) {
   emptied_.set();
+  make_date();
   scratch_ = take_exchange();
   for (const Routes::Entry& entry : routes_.entries()) {
     series_.push_back({entry.path, to_string(entry.method), {}});
@@ -209,27 +210,36 @@ void Server::give_exchange(std::unique_ptr<Exchange> exchange) {
   exchanges_.push_back(std::move(exchange));
 }
 
-void Server::refresh_date() {
-  if (loop_.now() < date_until_) return;
+void Server::make_date() {
   const auto wall = std::chrono::system_clock::now();
   date_line_ = "Date: " + format_http_date(wall) + "\r\n";
-  ok_start_ = std::string(status_line(200)) + date_line_;
-  other_status_ = 0;
+  for (HeadStart& start : starts_) start.key = 0;
   const auto whole = std::chrono::floor<std::chrono::seconds>(wall);
   date_until_ = loop_.now() + (whole + std::chrono::seconds(1) - wall);
 }
 
-std::string_view Server::head_start(unsigned status) {
-  refresh_date();
-  if (status == 200) return ok_start_;
-  if (status != other_status_) {
-    other_start_ = std::string(status_line(status)) + date_line_;
-    other_status_ = status;
+void Server::make_start(HeadStart& start, std::uint64_t key, std::string_view content_type) {
+  const auto framing = static_cast<Framing>(key >> 16 & 0xff);
+  const auto persistence = static_cast<Persistence>(key >> 24 & 0xff);
+  std::string text(status_line(static_cast<unsigned>(key & 0xffff)));
+  text += date_line_;
+  if (persistence == Persistence::close) text += "Connection: close\r\n";
+  if (persistence == Persistence::keep_alive) text += "Connection: keep-alive\r\n";
+  start.type_at = 0;
+  if (key >> 32 != 0) {
+    text += "Content-Type: ";
+    start.type_at = static_cast<std::uint32_t>(text.size());
+    text.append(content_type).append("\r\n");
   }
-  return other_start_;
+  if (framing == Framing::chunked) text += "Transfer-Encoding: chunked\r\n";
+  if (framing == Framing::length) text += "Content-Length: ";
+  check(text.size() <= HeadStart::bytes_max, "an answer's start has a bound");
+  std::ranges::copy(text, start.bytes.begin());
+  start.size = static_cast<std::uint32_t>(text.size());
+  start.key = key;
 }
 
-Histogram Server::series(std::size_t route, unsigned status) {
+Histogram Server::find_series(std::size_t route, unsigned status) {
   RouteSeries& of_route = series_[route];
   for (const auto& [known, histogram] : of_route.by_status) {
     if (known == status) return histogram;
@@ -255,15 +265,12 @@ void Server::count_rejected(ParseError error) {
   counter.add();
 }
 
-char* Server::Output::reserve(std::size_t bytes) {
-  if (size_ + bytes > capacity_) {
-    const std::size_t capacity = std::max({capacity_ * 2, size_ + bytes, std::size_t{65536}});
-    std::unique_ptr<char[]> grown(new char[capacity]);
-    if (size_ > 0) std::memcpy(grown.get(), data_.get(), size_);
-    data_ = std::move(grown);
-    capacity_ = capacity;
-  }
-  return data_.get() + size_;
+void Server::Output::grow(std::size_t bytes) {
+  const std::size_t capacity = std::max({capacity_ * 2, size_ + bytes, std::size_t{65536}});
+  std::unique_ptr<char[]> grown(new char[capacity]);
+  if (size_ > 0) std::memcpy(grown.get(), data_.get(), size_);
+  data_ = std::move(grown);
+  capacity_ = capacity;
 }
 
 void Server::Output::append(std::string_view bytes) {

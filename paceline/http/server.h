@@ -14,6 +14,7 @@
 #include "paceline/core.h"
 #include "paceline/http/parser.h"
 #include "paceline/http/routes.h"
+#include "paceline/http/words.h"
 #include "paceline/loop.h"
 #include "paceline/metrics.h"
 
@@ -101,7 +102,12 @@ class Server {
   /// Unsent output of the connection whose callback runs; grows, is never given back.
   class Output {
    public:
-    char* reserve(std::size_t bytes);
+    char* reserve(std::size_t bytes) {
+      if (capacity_ - size_ < bytes) [[unlikely]] {
+        grow(bytes);
+      }
+      return data_.get() + size_;
+    }
     void commit(std::size_t bytes) { size_ += bytes; }
     void append(std::string_view bytes);
     std::string_view view() const { return {data_.get(), size_}; }
@@ -109,6 +115,8 @@ class Server {
     void clear() { size_ = 0; }
 
    private:
+    void grow(std::size_t bytes);
+
     std::unique_ptr<char[]> data_;
     std::size_t size_ = 0;
     std::size_t capacity_ = 0;
@@ -120,17 +128,39 @@ class Server {
     std::vector<std::pair<unsigned, Histogram>> by_status;
   };
 
-  /// An answer in the output whose duration is known once it is written.
+  /// An answer in the output whose duration is known once it is written. One cache line, plain
+  /// bytes.
   struct Pending {
     Histogram histogram;
     Time received;
-    std::size_t route;
     std::uint64_t serial;
     std::size_t bytes;
-    unsigned status;
-    std::string_view method;
     std::string_view cache_level;
-    std::string id;  // the client's, if it sent one
+    std::uint32_t route;
+    std::uint32_t id_at;  // into ids_
+    std::uint16_t status;
+    std::uint8_t id_size;  // 0: nobody asked for the id, it is made from the serial
+    Method method;
+  };
+
+  /// How the body's end is told, and whether the connection goes on.
+  enum class Framing : std::uint8_t { none, length, chunked };
+  enum class Persistence : std::uint8_t { usual, close, keep_alive };
+  /// Status, framing, persistence, and the size of the content type, in one word to compare.
+  static constexpr std::uint64_t head_key(unsigned status, Framing framing, Persistence persistence,
+                                          std::size_t type_size) {
+    return status | std::uint64_t{static_cast<std::uint8_t>(framing)} << 16 |
+           std::uint64_t{static_cast<std::uint8_t>(persistence)} << 24 |
+           std::uint64_t{type_size} << 32;
+  }
+  /// What an answer begins with: all lines that many answers share, up to Content-Length's number.
+  struct HeadStart {
+    static constexpr std::size_t bytes_max = 256;
+    static constexpr std::size_t type_max = 96;  // what surely fits
+    std::uint64_t key = 0;
+    std::uint32_t size = 0;
+    std::uint32_t type_at = 0;
+    std::array<char, bytes_max> bytes;
   };
 
   void accepted(int fd);
@@ -140,9 +170,34 @@ class Server {
   void reap();
   std::unique_ptr<Exchange> take_exchange();
   void give_exchange(std::unique_ptr<Exchange> exchange);
-  std::string_view head_start(unsigned status);
-  void refresh_date();
-  Histogram series(std::size_t route, unsigned status);
+  /// The start for this key and content type. Made at most once a second each, while few kinds of
+  /// answers alternate.
+  const HeadStart& head_start(std::uint64_t key, std::string_view content_type) {
+    HeadStart& start = starts_[(key ^ key >> 32) % starts_.size()];
+    if (start.key != key || !words::same(start.bytes.data() + start.type_at, content_type.data(),
+                                         key >> 32)) [[unlikely]] {
+      make_start(start, key, content_type);
+    }
+    return start;
+  }
+  void make_start(HeadStart& start, std::uint64_t key, std::string_view content_type);
+  /// Once an event, before its answers.
+  void refresh_date() {
+    if (loop_.now() >= date_until_) [[unlikely]] {
+      make_date();
+    }
+  }
+  void make_date();
+  /// Most answers have the route and status of the one before.
+  Histogram series(std::size_t route, unsigned status) {
+    if (route != recent_route_ || status != recent_status_) [[unlikely]] {
+      recent_ = find_series(route, status);
+      recent_route_ = route;
+      recent_status_ = status;
+    }
+    return recent_;
+  }
+  Histogram find_series(std::size_t route, unsigned status);
   void count_rejected(ParseError error);
 
   Loop& loop_;
@@ -171,14 +226,17 @@ class Server {
   std::vector<std::unique_ptr<Exchange>> exchanges_;
   std::array<char, 65536> input_;
   Output output_;
-  std::vector<Pending> pending_;
+  std::vector<Pending> pending_;  // the first pending_count_ of them
+  std::size_t pending_count_ = 0;
+  std::string ids_;  // of pending_
   Time date_until_;
   std::string date_line_;
-  std::string ok_start_;     // "HTTP/1.1 200 OK\r\nDate: …\r\n"
-  std::string other_start_;  // the same for the status asked for last
-  unsigned other_status_ = 0;
+  std::array<HeadStart, 8> starts_;
 
   std::vector<RouteSeries> series_;  // by route, then 404/405, then refused heads
+  std::size_t recent_route_ = SIZE_MAX;
+  unsigned recent_status_ = 0;
+  Histogram recent_;
   std::array<std::uint64_t, parse_error_count> rejected_{};
   std::array<Counter, parse_error_count> rejected_counters_;
   Gauge connections_gauge_;

@@ -14,7 +14,7 @@ std::string_view status_line(unsigned status);
 
 /// May an answer with this status have a body? Not 1xx, 204, 304 (RFC 9110 §6.4.1).
 constexpr bool status_allows_body(unsigned status) {
-  return status >= 200 && status != 204 && status != 304;
+  return status == 200 || (status > 200 && status != 204 && status != 304);
 }
 
 }  // namespace paceline

@@ -74,12 +74,13 @@ class Gauge {
 class Histogram {
  public:
   Histogram() = default;
-  void record(Duration time) {
+  void record(Duration time, std::uint64_t times = 1) {
     if (!cells_) return;
     const std::uint64_t ns = time.count() > 0 ? static_cast<std::uint64_t>(time.count()) : 0;
-    bump(cells_[0], ns);
-    bump(cells_[1 + HistogramScale::bucket(ns)], 1);
+    bump(cells_[0], ns * times);
+    bump(cells_[1 + HistogramScale::bucket(ns)], times);
   }
+  bool operator==(const Histogram&) const = default;
   explicit operator bool() const { return cells_ != nullptr; }
 
  private:
