@@ -114,7 +114,7 @@ class HttpConnection final : public Watch, public Timer {
   std::size_t serialise(const Exchange& exchange, const Response& response);
   void begin_stream(Exchange& exchange, Response& response);
   void end_stream();
-  void note(const Exchange& exchange, const Response& response, std::size_t bytes);
+  void note(Exchange& exchange, const Response& response, std::size_t bytes);
   void flush();
   void record();
   bool send_some();
@@ -130,7 +130,12 @@ class HttpConnection final : public Watch, public Timer {
   void die();
 
   void set_state(State state) { state_ = state; }
-  void interest(std::uint32_t events);
+  void interest(std::uint32_t events) {
+    if (interest_ != events) [[unlikely]] {
+      change_interest(events);
+    }
+  }
+  void change_interest(std::uint32_t events);
   void deadline(Duration after);
   void deadline_at(Time at);
 

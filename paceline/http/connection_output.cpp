@@ -135,10 +135,13 @@ std::string format_request_id(std::uint64_t serial) {
   return bytes;
 }
 
-[[gnu::always_inline]] inline void HttpConnection::note(const Exchange& exchange,
+[[gnu::always_inline]] inline void HttpConnection::note(Exchange& exchange,
                                                         const Response& response,
                                                         std::size_t bytes) {
-  const Request& request = exchange.request;
+  Request& request = exchange.request;
+  if (request.head_.find(KnownHeader::request_id)) [[unlikely]] {
+    request.id();  // the log has the name that the client gave
+  }
   if (server_.pending_count_ == server_.pending_.size()) [[unlikely]] {
     server_.pending_.resize(server_.pending_count_ * 2 + 64);
   }
@@ -305,23 +308,24 @@ void HttpConnection::record() {
   if (server_.pending_count_ == 0) return;
   const Time now = server_.loop_.measure();
   const AccessPolicy access = server_.access_;
+  const unsigned status_bad = access.errors ? 500 : UINT_MAX;
   const Server::Pending* entry = server_.pending_.data();
   const Server::Pending* const end = entry + server_.pending_count_;
   while (entry != end) {
     // Pipelined requests came and went together: one look at the scale for all of them.
-    Histogram histogram = entry->histogram;
-    const Time received = entry->received;
-    const Duration took = now - received;
-    const bool slow = access.is_error(200, took);
-    std::uint64_t times = 0;
+    const Server::Pending& first = *entry;
+    Histogram histogram = first.histogram;
+    const Duration took = now - first.received;
+    const bool look_closely = access.every != 0 || access.is_error(200, took);
     do {
-      const bool sampled = access.every != 0 && access.is_sample(++server_.sampled_);
-      if (slow || sampled || (entry->status >= 500 && access.errors)) [[unlikely]] {
-        server_.log_access(*entry, took);
+      if (look_closely || entry->status >= status_bad) [[unlikely]] {
+        if (access.is_error(entry->status, took) || access.is_sample(++server_.sampled_)) {
+          server_.log_access(*entry, took);
+        }
       }
-      ++times;
-    } while (++entry != end && entry->received == received && entry->histogram == histogram);
-    histogram.record(took, times);
+      ++entry;
+    } while (entry != end && entry->received == first.received && entry->histogram == histogram);
+    histogram.record(took, static_cast<std::uint64_t>(entry - &first));
   }
   server_.pending_count_ = 0;
   server_.ids_.clear();

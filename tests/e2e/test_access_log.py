@@ -161,3 +161,13 @@ def test_values_of_clients_are_never_logged(logging):
         assert len(entries_before_the_end(cluster, wire)) == 7
     assert cluster.stop() == 0
     assert SECRET not in cluster.output()
+
+
+def test_a_line_has_the_id_that_the_client_gave(logging):
+    cluster = logging("log.access=all")
+    with Wire(cluster.address) as wire:
+        assert wire.ask("GET", "/", X_Request_Id="mine-1").status == 200
+        wire.ask("GET", "/field")
+        first, second = entries_before_the_end(cluster, wire)
+    assert first["id"] == "mine-1"
+    assert re.fullmatch("[0-9a-f]{16}", second["id"])
