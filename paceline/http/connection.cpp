@@ -62,8 +62,7 @@ HttpConnection::HttpConnection(Server& server, int fd)
 
 HttpConnection::~HttpConnection() = default;
 
-void HttpConnection::interest(std::uint32_t events) {
-  if (interest_ == events) return;
+void HttpConnection::change_interest(std::uint32_t events) {
   interest_ = static_cast<std::uint16_t>(events);
   server_.loop_.modify(*this, fd_, events);
 }
