@@ -54,7 +54,8 @@ def report(rows, results):
             cpu = [c for c, _ in results[name, mode]]
             rate = [r for _, r in results[name, mode]]
             ratio = [c / f for c, (f, _) in zip(cpu, results[floor, mode])]
-            row = "  {:24}{:>8.3f} ({:.3f}–{:.3f}){:>8.3f} ({:.3f}–{:.3f}){:>11,.0f} ({:,.0f}–{:,.0f})"
+            row = ("  {:24}{:>8.3f} ({:.3f}–{:.3f}){:>8.3f} ({:.3f}–{:.3f})"
+                   "{:>11,.0f} ({:,.0f}–{:,.0f})")
             print(row.format(name, *common.spread(cpu), *common.spread(ratio),
                              *common.spread(rate)))
         hello, cached = rows[1][0], rows[2][0]
