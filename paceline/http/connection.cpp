@@ -67,19 +67,14 @@ void HttpConnection::change_interest(std::uint32_t events) {
   server_.loop_.modify(*this, fd_, events);
 }
 
-void HttpConnection::deadline(Duration after) {
-  deadline_at(after > Duration::zero() ? server_.loop_.now() + after : Time::max());
-}
-
-void HttpConnection::deadline_at(Time at) {
-  // Most deadlines are replaced before they pass: the timer stays where it is and looks again.
-  deadline_at_ = at;
-  if (at != Time::max() && (!armed() || at < Timer::at())) server_.loop_.arm(*this, at);
-}
-
-void HttpConnection::begin_event() {
+/// What all answers of one event share.
+inline void HttpConnection::begin_event() {
   started_ = server_.loop_.measured();
   server_.refresh_date();
+  const Duration timeout = server_.options_.handler_timeout;
+  server_.handler_deadline_ = timeout > Duration::zero()
+                                  ? Deadline::after(server_.loop_.now(), timeout)
+                                  : Deadline::never();
 }
 
 void HttpConnection::ready(std::uint32_t events) {
@@ -166,7 +161,62 @@ void HttpConnection::finish() {
 
 // --- Connection: input --------------------------------------------------------------------------
 
-void HttpConnection::read() {
+[[gnu::always_inline]] inline HttpConnection::Step HttpConnection::step(std::string_view bytes,
+                                                                        std::size_t& used) {
+  Exchange& exchange = exchange_ != nullptr ? *exchange_ : *server_.scratch_;
+  if (state_ == State::body) return body_step(exchange, bytes, used);
+  const ParseStatus status =
+      parse_request_head(bytes, server_.options_.parser, exchange.request.head_);
+  if (status.state == ParseState::complete) [[likely]] {
+    exchange.head_size = status.bytes;
+    exchange.request.received_ = started_;
+    if (exchange.request.head_.has_body()) {
+      exchange.request.forget_views();
+      set_state(State::body);
+      began_ = server_.loop_.now();
+      exchange.body_size = 0;
+      exchange.continue_sent = false;
+      exchange.decoder = ChunkedDecoder(ChunkLimits{.body_max = server_.options_.body_max});
+      return body_step(exchange, bytes, used);
+    }
+    exchange.request.body_ = {};
+    exchange.size = status.bytes;
+    used = exchange.size;
+    return dispatch(exchange);
+  }
+  if (status.state == ParseState::failed) {
+    refuse(exchange, status.error, http_status(status.error));
+    return Step::stop;
+  }
+  if (state_ == State::idle) {  // the first bytes of a head
+    set_state(State::head);
+    began_ = server_.loop_.now();
+    deadline(server_.options_.header_timeout);
+  }
+  own_exchange().request.forget_views();
+  pin();
+  return Step::stop;
+}
+
+/// Answers the complete requests at the front of `bytes`; how many bytes they had.
+[[gnu::always_inline]] inline std::size_t HttpConnection::process(std::string_view bytes) {
+  std::size_t used = 0;
+  for (std::uint32_t i = 0; !bytes.empty(); ++i) {
+    if (close_after_ || output_full()) break;
+    if (i == server_.options_.turn_requests_max) {
+      continue_next_ = true;
+      break;
+    }
+    current_ = bytes;
+    std::size_t step_used = 0;
+    if (step(bytes, step_used) == Step::stop) break;
+    used += step_used;
+    bytes.remove_prefix(step_used);
+  }
+  return used;
+}
+
+[[gnu::always_inline]] inline void HttpConnection::read() {
   if (state_ == State::lingering) return discard();
   if (state_ == State::handling || state_ == State::streaming || continue_next_ || output_full() ||
       peer_ended_) {
@@ -207,61 +257,6 @@ void HttpConnection::consume(std::string_view fresh) {
     bytes = input_;
   }
   settle();
-}
-
-[[gnu::always_inline]] inline HttpConnection::Step HttpConnection::step(std::string_view bytes,
-                                                                        std::size_t& used) {
-  Exchange& exchange = exchange_ != nullptr ? *exchange_ : *server_.scratch_;
-  if (state_ == State::body) return body_step(exchange, bytes, used);
-  const ParseStatus status =
-      parse_request_head(bytes, server_.options_.parser, exchange.request.head_);
-  if (status.state == ParseState::complete) [[likely]] {
-    exchange.head_size = status.bytes;
-    exchange.request.received_ = started_;
-    if (exchange.request.head_.has_body()) {
-      exchange.request.forget_views();
-      set_state(State::body);
-      began_ = server_.loop_.now();
-      exchange.body_size = 0;
-      exchange.continue_sent = false;
-      exchange.decoder = ChunkedDecoder(ChunkLimits{.body_max = server_.options_.body_max});
-      return body_step(exchange, bytes, used);
-    }
-    exchange.request.body_ = {};
-    exchange.size = status.bytes;
-    used = exchange.size;
-    return dispatch(exchange);
-  }
-  if (status.state == ParseState::failed) {
-    refuse(exchange, status.error, http_status(status.error));
-    return Step::stop;
-  }
-  if (state_ == State::idle) {  // the first bytes of a head
-    set_state(State::head);
-    began_ = server_.loop_.now();
-    deadline(server_.options_.header_timeout);
-  }
-  own_exchange().request.forget_views();
-  pin();
-  return Step::stop;
-}
-
-/// Answers the complete requests at the front of `bytes`; how many bytes they had.
-std::size_t HttpConnection::process(std::string_view bytes) {
-  std::size_t used = 0;
-  for (std::uint32_t i = 0; !bytes.empty(); ++i) {
-    if (close_after_ || output_full()) break;
-    if (i == server_.options_.turn_requests_max) {
-      continue_next_ = true;
-      break;
-    }
-    current_ = bytes;
-    std::size_t step_used = 0;
-    if (step(bytes, step_used) == Step::stop) break;
-    used += step_used;
-    bytes.remove_prefix(step_used);
-  }
-  return used;
 }
 
 HttpConnection::Step HttpConnection::body_step(Exchange& exchange, std::string_view bytes,
@@ -386,8 +381,8 @@ HttpConnection::Step HttpConnection::dispatch(Exchange& exchange) {
   ++served_;
   ++server_.counts_.requests;
   request.serial_ = ++server_.serial_;
-  request.id_.clear();
-  request.deadline_ = Deadline::after(server_.loop_.now(), server_.options_.handler_timeout);
+  if (!request.id_.empty()) request.id_.clear();
+  request.deadline_ = server_.handler_deadline_;
   if (!request.head_.keep_alive() || server_.draining_ ||
       served_ >= server_.options_.requests_max || server_.loop_.now() > born_until_) [[unlikely]] {
     close_after_ = true;

@@ -136,8 +136,14 @@ class HttpConnection final : public Watch, public Timer {
     }
   }
   void change_interest(std::uint32_t events);
-  void deadline(Duration after);
-  void deadline_at(Time at);
+  [[gnu::always_inline]] void deadline(Duration after) {
+    deadline_at(after > Duration::zero() ? server_.loop_.now() + after : Time::max());
+  }
+  /// Most deadlines are replaced before they pass: the timer stays where it is and looks again.
+  [[gnu::always_inline]] void deadline_at(Time at) {
+    deadline_at_ = at;
+    if (at != Time::max() && (!armed() || at < Timer::at())) server_.loop_.arm(*this, at);
+  }
 
   Server& server_;
   int fd_;

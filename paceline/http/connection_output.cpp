@@ -2,6 +2,7 @@
 // connection ends.
 #include <algorithm>
 #include <charconv>
+#include <climits>
 #include <cstring>
 
 #include "paceline/http/connection.h"
@@ -152,11 +153,11 @@ std::string format_request_id(std::uint64_t serial) {
   entry.bytes = bytes;
   entry.cache_level = response.cache_level();
   entry.route = static_cast<std::uint32_t>(exchange.route);
-  entry.id_at = static_cast<std::uint32_t>(server_.ids_.size());
   entry.status = static_cast<std::uint16_t>(response.status());
   entry.id_size = static_cast<std::uint8_t>(request.id_.size());
   entry.method = request.method();
   if (!request.id_.empty()) [[unlikely]] {
+    entry.id_at = static_cast<std::uint32_t>(server_.ids_.size());
     server_.ids_ += request.id_;
   }
 }
@@ -277,7 +278,7 @@ Task<Result<void>> Exchange::write(std::string_view bytes) {
 // --- Sending ------------------------------------------------------------------------------------
 
 /// One send of all that this event produced; what the socket does not take waits in output_.
-void HttpConnection::flush() {
+[[gnu::always_inline]] inline void HttpConnection::flush() {
   Server::Output& output = server_.output_;
   if (!output.empty()) {
     const std::string_view bytes = output.view();

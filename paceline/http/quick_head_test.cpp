@@ -12,6 +12,8 @@
 namespace paceline {
 namespace {
 
+using namespace std::string_literals;
+
 /// What the wide steps take by themselves; 0 when they leave something to the careful parser.
 std::uint32_t quickly(const std::string& bytes, const ParserLimits& limits = {}) {
   RequestHead head;
@@ -75,7 +77,7 @@ TEST(QuickHead, AgreesWithTheCarefulParserOnMutatedRequests) {
       "DELETE /a_b-c HTTP/1.1\r\nHost: example.com:80\r\nhost: a\r\n\r\n",
       "POST /data HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
   };
-  const std::string bytes_liked("\r\n :/?.%-_~[]@0159aZ\t\0\x7f\xff*HTP", 31);
+  const std::string bytes_liked = "\r\n :/?.%-_~[]@0159aZ\t\0\x7f\xff*HTP"s;
   const ParserLimits tight{.line_max = 26, .header_max = 24, .head_max = 60, .headers_max = 2};
   std::mt19937_64 random(7);
   const auto below = [&random](std::size_t n) { return random() % n; };

@@ -188,7 +188,7 @@ void Server::bury(HttpConnection& connection) {
   if (counts_.connections == 0) emptied_.set();
 }
 
-void Server::reap() {
+void Server::delete_dead() {
   while (!dead_.empty()) {
     HttpConnection* connection = dead_.back();
     dead_.pop_back();

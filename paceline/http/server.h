@@ -167,7 +167,12 @@ class Server {
   void log_access(const Pending& entry, Duration took);
   bool make_room();
   void bury(HttpConnection& connection);
-  void reap();
+  void reap() {
+    if (!dead_.empty()) [[unlikely]] {
+      delete_dead();
+    }
+  }
+  void delete_dead();
   std::unique_ptr<Exchange> take_exchange();
   void give_exchange(std::unique_ptr<Exchange> exchange);
   /// The start for this key and content type. Made at most once a second each, while few kinds of
@@ -228,7 +233,8 @@ class Server {
   Output output_;
   std::vector<Pending> pending_;  // the first pending_count_ of them
   std::size_t pending_count_ = 0;
-  std::string ids_;  // of pending_
+  std::string ids_;            // of pending_
+  Deadline handler_deadline_;  // of requests that this event completes
   Time date_until_;
   std::string date_line_;
   std::array<HeadStart, 8> starts_;

@@ -19,6 +19,7 @@ Time TimerWheel::time_of(std::uint64_t tick) const {
 void TimerWheel::arm(Timer& timer, Time at) {
   timer.unlink();
   timer.at_ = at;
+  next_ = std::min(next_, at);
   place(timer);
 }
 
@@ -40,10 +41,11 @@ void TimerWheel::place(Timer& timer) {
   if (level == 0 && tick == tick_) soonest_ = std::min(soonest_, timer.at_);
 }
 
-Time TimerWheel::next() const {
-  if (soonest_ != Time::max()) return soonest_;
+void TimerWheel::find_next() {
   const bool some = std::ranges::any_of(occupied_, [](std::uint64_t bits) { return bits != 0; });
-  return some ? time_of(next_stop()) : Time::max();
+  next_ = some ? time_of(next_stop()) : Time::max();
+  if (soonest_ != Time::max()) next_ = soonest_;
+  next_known_ = true;
 }
 
 /// The next tick at which a slot that may hold something begins, or the wheel's next turn.
@@ -87,6 +89,7 @@ void TimerWheel::collect_due(Time now, Slot& due) {
 
 Duration TimerWheel::advance(Time now) {
   const std::uint64_t target = tick_of(now);
+  next_known_ = false;
   Slot due;
   collect_due(now, due);
   while (tick_ < target) {

@@ -36,7 +36,12 @@ class TimerWheel {
   explicit TimerWheel(Time start);
   void arm(Timer& timer, Time at);
   /// The earliest moment at which advance() may have something to do; Time::max() if none.
-  Time next() const;
+  Time next() {
+    if (!next_known_) [[unlikely]] {
+      find_next();
+    }
+    return next_;
+  }
   /// Fires what is due, in the order of slots; answers how late the latest of them was.
   Duration advance(Time now);
 
@@ -49,6 +54,7 @@ class TimerWheel {
 
   std::uint64_t tick_of(Time at) const;
   Time time_of(std::uint64_t tick) const;
+  void find_next();
   std::uint64_t next_stop() const;
   void place(Timer& timer);
   void cascade(int level);
@@ -62,6 +68,8 @@ class TimerWheel {
   std::array<std::array<Slot, kSlots>, kLevels> slots_;
   std::array<std::uint64_t, kLevels> occupied_{};  // one bit a slot; may be set for an empty one
   Time soonest_ = Time::max();                     // a lower bound over the current slot
+  Time next_ = Time::max();  // next()'s answer, kept from one advance() to the next
+  bool next_known_ = true;
 };
 
 }  // namespace paceline
