@@ -77,8 +77,8 @@ Response& Response::header(std::string_view name, std::string_view value) {
 }
 
 void Response::release() {
-  owned_ = std::string();
-  spilled_ = std::string();
+  std::string().swap(owned_);  // an assignment would keep the memory
+  std::string().swap(spilled_);
   producer_ = nullptr;
   hold_ = Hold();
   plain_.owns_body = plain_.spilled = false;

@@ -83,7 +83,7 @@ class Response {
         if (response != nullptr) ::new (response) Response();
       }
     };
-    if (owns_anything()) std::destroy_at(this);  // else there is nothing to let go of
+    std::destroy_at(this);
     Remake remake{this};
     ::new (this) Response(make());
     remake.response = nullptr;
@@ -121,7 +121,7 @@ class Response {
   }
   Response& body(std::string owned);
   Response& borrowed_body(std::string_view bytes) {
-    if (plain_.owns_body) owned_ = std::string();
+    if (plain_.owns_body) std::string().swap(owned_);
     plain_.body = bytes;
     plain_.owns_body = false;
     return *this;
@@ -167,9 +167,9 @@ class Response {
   /// Copied and reset as a whole.
   struct Plain {
     unsigned status = 200;
-    bool owns_body = false;  // the body is owned_, which is empty otherwise
+    bool owns_body = false;  // the body is owned_
     bool problem = false;
-    bool spilled = false;         // the header lines are spilled_, which is empty otherwise
+    bool spilled = false;         // the header lines are spilled_
     std::uint8_t lines_size = 0;  // of lines_, unless spilled
     std::string_view content_type;
     std::string_view prepared;
