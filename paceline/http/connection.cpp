@@ -11,6 +11,11 @@ namespace {
 
 constexpr Duration kRateGrace = std::chrono::seconds(5);  // before body_rate_min counts
 
+/// `after` from `start`; a duration that is off never ends.
+Time limit(Time start, Duration after) {
+  return after > Duration::zero() ? Deadline::after(start, after).at : Time::max();
+}
+
 }  // namespace
 
 // --- Exchange -----------------------------------------------------------------------------------
@@ -82,9 +87,10 @@ void HttpConnection::ready(std::uint32_t events) {
   const bool suspended = state_ == State::handling || state_ == State::streaming;
   if ((events & EPOLLERR) != 0 || ((events & EPOLLHUP) != 0 && suspended)) {
     die();  // reset, or nobody is left to read the answer
-  } else {
-    if ((events & EPOLLOUT) != 0) continue_sending();
-    if ((events & (EPOLLIN | EPOLLHUP)) != 0 && state_ != State::dead) read();
+  } else if ((events & EPOLLOUT) != 0) {
+    continue_sending();  // what there is to read is still there in the next turn
+  } else if ((events & (EPOLLIN | EPOLLHUP)) != 0) {
+    read();
   }
   server_.reap();
 }
@@ -136,6 +142,7 @@ void HttpConnection::timed_out(Exchange& exchange, std::string_view detail) {
   exchange.route = server_.series_.size() - 1;
   exchange.request.received_ = began_;
   exchange.request.serial_ = ++server_.serial_;
+  exchange.request.id_.clear();  // of the exchange's last request
   close_after_ = true;
   exchange.response = Response::problem(408, detail);
   answer(exchange, exchange.response);
@@ -147,8 +154,7 @@ void HttpConnection::timed_out(Exchange& exchange, std::string_view detail) {
 
 /// A suspended request was answered: go on with what the client sent behind it.
 void HttpConnection::finish() {
-  if (state_ == State::streaming || state_ == State::dead) return;
-  if (exchange_ == nullptr) return settle();
+  if (exchange_ == nullptr || state_ == State::streaming) return settle();
   input_.erase(0, exchange_->size);
   release_exchange();
   set_state(State::idle);
@@ -191,7 +197,7 @@ void HttpConnection::finish() {
   if (state_ == State::idle) {  // the first bytes of a head
     set_state(State::head);
     began_ = server_.loop_.now();
-    deadline(server_.options_.header_timeout);
+    deadline_of_state();
   }
   own_exchange().request.forget_views();
   pin();
@@ -199,14 +205,16 @@ void HttpConnection::finish() {
 }
 
 /// Answers the complete requests at the front of `bytes`; how many bytes they had.
-[[gnu::always_inline]] inline std::size_t HttpConnection::process(std::string_view bytes) {
+[[gnu::always_inline]] inline std::size_t HttpConnection::process(std::string_view bytes,
+                                                                  std::uint32_t& left) {
   std::size_t used = 0;
-  for (std::uint32_t i = 0; !bytes.empty(); ++i) {
+  while (!bytes.empty()) {
     if (close_after_ || output_full()) break;
-    if (i == server_.options_.turn_requests_max) {
+    if (left == 0 || server_.output_.view().size() > server_.options_.output_max) {
       continue_next_ = true;
       break;
     }
+    --left;
     current_ = bytes;
     std::size_t step_used = 0;
     if (step(bytes, step_used) == Step::stop) break;
@@ -241,9 +249,12 @@ void HttpConnection::finish() {
 void HttpConnection::consume(std::string_view fresh) {
   if (!input_.empty()) input_.append(fresh);
   std::string_view bytes = input_.empty() ? fresh : std::string_view(input_);
+  std::uint32_t left = server_.options_.turn_requests_max;
+  continue_next_ = false;
   while (true) {
     pinned_ = false;
-    const std::size_t used = process(bytes);
+    const std::size_t used = process(bytes, left);
+    if (state_ == State::dead) return;
     if (!pinned_) {
       if (!input_.empty()) {
         input_.erase(0, used);
@@ -312,7 +323,8 @@ HttpConnection::Step HttpConnection::await_body(Exchange& exchange) {
   }
   own_exchange();
   if (!pinned_) pin();
-  deadline_body();
+  body_read_ = server_.loop_.now();
+  deadline_of_state();
   return Step::stop;
 }
 
@@ -324,16 +336,20 @@ bool HttpConnection::too_slow() const {
   return exchange_->body_size < seconds * server_.options_.body_rate_min;
 }
 
-void HttpConnection::deadline_body() {
-  const Time now = server_.loop_.now();
-  Time at = Time::max();
-  if (server_.options_.body_idle_timeout > Duration::zero()) {
-    at = now + server_.options_.body_idle_timeout;
+/// Until when this state may last. While output waits for the client, write_timeout decides.
+void HttpConnection::deadline_of_state() {
+  if (unsent() > 0) return;
+  const ServerOptions& options = server_.options_;
+  if (state_ == State::head) {
+    deadline_at(limit(began_, options.header_timeout));
+  } else if (state_ == State::body) {
+    deadline_at(std::min(limit(body_read_, options.body_idle_timeout),
+                         limit(began_, options.body_timeout)));
+  } else if (state_ == State::handling) {
+    deadline_at(exchange_->request.deadline_.at);
+  } else if (state_ == State::streaming) {
+    deadline(options.handler_timeout);  // the producer's next piece
   }
-  if (server_.options_.body_timeout > Duration::zero()) {
-    at = std::min(at, began_ + server_.options_.body_timeout);
-  }
-  deadline_at(at);
 }
 
 /// The current request's bytes, and what follows them, to the front of the connection's own
@@ -406,7 +422,7 @@ HttpConnection::Step HttpConnection::dispatch(Exchange& exchange) {
   } catch (...) {
     handler_threw(exchange);
   }
-  if (exchange_ == nullptr && !pinned_) [[likely]] {
+  if (exchange_ == nullptr && !pinned_ && state_ == State::idle) [[likely]] {
     exchange.response.reset();  // lets go of what the answer borrowed
     return Step::next;
   }
@@ -435,13 +451,13 @@ HttpConnection::Step HttpConnection::suspend(Exchange& exchange, Task<Response> 
   }
   set_state(State::handling);
   exchange.task.then(exchange.completer.handle);
-  deadline_at(exchange.request.deadline_.at);
+  deadline_of_state();
   return Step::stop;
 }
 
 /// After an answer within process(): the request's bytes are behind us.
 HttpConnection::Step HttpConnection::answered(Exchange& exchange) {
-  if (state_ == State::streaming) return Step::stop;
+  if (state_ == State::streaming || state_ == State::dead) return Step::stop;
   if (!pinned_) {
     if (exchange_ != nullptr)
       release_exchange();
@@ -478,6 +494,10 @@ void HttpConnection::handler_threw(Exchange& exchange) {
                      {{"what", std::string_view(what)},
                       {"route", exchange.request.route_},
                       {"id", exchange.request.id()}});
+  if (state_ == State::streaming) {  // the head is sent: only a cut tells that this is no answer
+    ++server_.counts_.aborted;
+    return die();
+  }
   answer_error(exchange, 500, {});
 }
 

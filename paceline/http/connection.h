@@ -89,7 +89,7 @@ class HttpConnection final : public Watch, public Timer {
   enum class Step : std::uint8_t { next, stop };
   void read();
   void consume(std::string_view fresh);
-  std::size_t process(std::string_view bytes);
+  std::size_t process(std::string_view bytes, std::uint32_t& left);
   Step step(std::string_view bytes, std::size_t& used);
   Step body_step(Exchange& exchange, std::string_view bytes, std::size_t& used);
   Step chunked_step(Exchange& exchange);
@@ -104,7 +104,7 @@ class HttpConnection final : public Watch, public Timer {
   Exchange& own_exchange();
   void release_exchange();
   bool too_slow() const;
-  void deadline_body();
+  void deadline_of_state();
 
   // Output.
   void answer(Exchange& exchange, Response& response);
@@ -159,6 +159,7 @@ class HttpConnection final : public Watch, public Timer {
   Time born_until_;           // when the connection is old enough to close
   Time deadline_at_;          // of the current state; the timer may be armed earlier
   Time began_;                // of the current head or body
+  Time body_read_;            // when the last part of the body came
   Time started_;              // of the event being handled; for durations
   std::string_view current_;  // during process(): from the current request on
   std::string input_;         // bytes that wait: a partial request, or what follows a suspended one

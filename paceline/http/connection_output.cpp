@@ -212,10 +212,11 @@ void HttpConnection::begin_stream(Exchange& exchange, Response& response) {
   const bool old = exchange.request.head_.version_minor() == 0;
   if (old) close_after_ = true;  // the end of the connection is the end of the body
   own_exchange();
-  if (!pinned_ && input_.empty()) pin();
-  chunked_output_ = !old;
+  if (!pinned_) pin();
+  const bool body_follows = status_allows_body(response.status());
+  chunked_output_ = !old && body_follows;
   serialise(exchange, response);
-  if (exchange.request.method() == Method::head) {
+  if (exchange.request.method() == Method::head || !body_follows) {
     note(exchange, response, 0);
     chunked_output_ = false;
     return;
@@ -225,10 +226,11 @@ void HttpConnection::begin_stream(Exchange& exchange, Response& response) {
   if (state_ == State::dead) return;
   set_state(State::streaming);
   exchange.producing = exchange.producer(exchange);
+  check(exchange.producing.valid(), "a producer gives a task");
   exchange.producing.start();
   if (exchange.producing.done()) return end_stream();
   exchange.producing.then(exchange.completer.handle);
-  deadline(server_.options_.handler_timeout);
+  deadline_of_state();
 }
 
 void HttpConnection::end_stream() {
@@ -260,6 +262,7 @@ Task<Result<void>> Exchange::write(std::string_view bytes) {
     check(in_time, "a wait without a deadline");
   }
   if (to.broken_) co_return fail(Code::closed, "the client is gone");
+  const bool waited = to.unsent() > 0;
   if (to.chunked_output_) {
     to.output_.append(ChunkHead(bytes.size()).text());
   }
@@ -270,7 +273,11 @@ Task<Result<void>> Exchange::write(std::string_view bytes) {
     to.broken_ = true;
     co_return fail(Code::closed, "the client is gone");
   }
-  to.deadline(server.options_.handler_timeout);
+  if (to.unsent() == 0) {
+    to.deadline_of_state();
+  } else if (!waited) {
+    to.deadline(server.options_.write_timeout);
+  }
   to.interest(to.unsent() > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
   co_return Result<void>{};
 }
@@ -355,7 +362,7 @@ bool HttpConnection::send_some() {
     if (n == -EAGAIN) return true;
     if (n < 0) return false;
     sent_ += static_cast<std::size_t>(n);
-    if (state_ != State::streaming) deadline(server_.options_.write_timeout);
+    deadline(server_.options_.write_timeout);
   }
   output_ = std::string();
   sent_ = 0;
@@ -365,6 +372,7 @@ bool HttpConnection::send_some() {
 /// The socket takes bytes again.
 void HttpConnection::continue_sending() {
   if (!send_some()) return die();
+  deadline_of_state();
   if (state_ == State::streaming) {
     if (!output_full()) exchange_->drained.set();
     return interest(unsent() > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
@@ -385,6 +393,7 @@ void HttpConnection::settle() {
   if (unsent() > 0) {
     idle_node_.unlink();
     const bool more = !output_full() && !close_after_;
+    continue_next_ = false;  // continue_sending() goes on when the client has read
     return interest(more ? EPOLLIN | EPOLLOUT : EPOLLOUT);
   }
   if (state_ == State::handling || state_ == State::streaming) {
@@ -393,7 +402,7 @@ void HttpConnection::settle() {
   }
   if (close_after_) return linger();
   if (continue_next_) {
-    server_.loop_.arm(*this, server_.loop_.now());
+    server_.loop_.arm(*this, server_.loop_.now() + 1ns);  // behind the others, in the next turn
     return;
   }
   interest(EPOLLIN);

@@ -60,7 +60,8 @@ class Listener final : Watch, Timer {
         continue;
       }
       if (fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS || fd == -ENOMEM) out_of(fd);
-      return i;  // EAGAIN; ECONNABORTED and the like concern one client only
+      if (fd == -ECONNABORTED || fd == -EINTR) continue;  // concerns one client only
+      return i;
     }
     return kAcceptsPerTurn;
   }
@@ -170,14 +171,19 @@ bool Server::make_room() {
   if (idle_.empty()) return false;
   HttpConnection& oldest = idle_.front().connection;
   if (oldest.began_ + options_.soft_idle_min > loop_.now()) return false;
-  oldest.linger();
+  if (counts_.connections < options_.connections_max) {
+    oldest.linger();
+  } else {
+    oldest.die();  // one that lingers would still count
+  }
   reap();
   return true;
 }
 
 void Server::drain() {
   draining_ = true;
-  idle_.for_each([this](Node& node) { node.connection.deadline(options_.drain_idle); });
+  const Time at = Deadline::after(loop_.now(), options_.drain_idle).at;
+  idle_.for_each([at](Node& node) { node.connection.deadline_at(at); });
 }
 
 void Server::bury(HttpConnection& connection) {
