@@ -250,6 +250,9 @@ def serve(paceline, tmp_path, request):
             if cluster.process.poll() is None:
                 code = cluster.stop()
                 assert code == 0, f"exit code {code} after SIGTERM: {cluster.describe()}"
+        for cluster in clusters:
+            # A child that a sanitizer ended was replaced, and the test may not have noticed.
+            assert "Sanitizer" not in cluster.output(), cluster.describe()
     finally:
         for cluster in clusters:
             cluster.clean_up()

@@ -38,7 +38,8 @@ class SmallDisk:
         mount = f'mount -t tmpfs -o size={DISK} tmpfs "{self.mount}"'
         self.program.write_text(
             f'#!/bin/sh\n[ "$1" = serve ] || exec "{paceline}" "$@"\n'
-            f'exec unshare {" ".join(flags)} sh -c \'{mount} && exec "$0" "$@"\' "{paceline}" "$@"\n'
+            f'exec unshare {" ".join(flags)} sh -c \'{mount} && exec "$0" "$@"\' '
+            f'"{paceline}" "$@"\n'
         )
         self.program.chmod(self.program.stat().st_mode | stat.S_IXUSR)
         self.database = self.mount / "data.db"

@@ -105,7 +105,7 @@ def test_reads_go_on_and_writes_are_told_to_come_back_while_the_keeper_is_away(s
         return min(sources["hit"], sources["miss"], writer.words["unavailable"] * 10) >= 10
 
     with KeeperWatch(cluster) as watch, Writer(address) as writer:
-        wait_until(enough, lambda: f"reads and writes meanwhile: {sources} {writer.words}", PATIENCE)
+        wait_until(enough, lambda: f"enough of each: {sources} {writer.words}", PATIENCE)
         for connection in connections.values():
             connection.close()
         prove_recovery(cluster)
