@@ -57,6 +57,7 @@ class RequestHeadParser {
         line_max_(std::min(limits.line_max, offset_max)),
         header_max_(std::min(limits.header_max, offset_max)),
         headers_max_(std::min<std::uint32_t>(limits.headers_max, RequestHead::headers_max)),
+        limits_(limits),
         head_(head) {}
 
   [[gnu::always_inline]] ParseStatus run() {
@@ -67,8 +68,11 @@ class RequestHeadParser {
     } else {
       at_ = base_ + head_.at_;
     }
-    while (header_line(phase)) phase = Phase::header_start;
-    return status_;
+    while (true) {
+      if (phase == Phase::header_start) at_ = QuickHead::lines({base_, size_}, at_, limits_, head_);
+      if (!header_line(phase)) return status_;
+      phase = Phase::header_start;
+    }
   }
 
  private:
@@ -131,6 +135,7 @@ class RequestHeadParser {
   const std::uint32_t line_max_;
   const std::uint32_t header_max_;
   const std::uint32_t headers_max_;
+  const ParserLimits& limits_;
   RequestHead& head_;
   const char* at_ = nullptr;
   ParseStatus status_;

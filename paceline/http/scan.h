@@ -88,6 +88,12 @@ inline bool letter_or_digit(char c) {
   return characters::is(c, characters::unreserved) && c != '-' && c != '.' && c != '_' && c != '~';
 }
 
+inline unsigned no_value_bytes(const char* at) {
+  return others(at, [](char c) { return characters::is(c, characters::value); });
+}
+inline unsigned no_plain_name_bytes(const char* at) {
+  return others(at, [](char c) { return letter_or_digit(c) || c == '-'; });
+}
 inline unsigned no_plain_path_bytes(const char* at) {
   return others(at, [](char c) { return letter_or_digit(c) || c == '/' || c == '-' || c == '_'; });
 }
@@ -110,17 +116,23 @@ template <auto Bits>
   return Bits(last) >> (at - last);
 }
 
+/// The first byte in [at, end) that `Bits` marks, or `end`; the 16 before `end` are readable. For
+/// texts of any length.
 template <auto Bits>
-[[gnu::noinline]] const char* find_farther(const char* at, const char* end) {
+[[gnu::always_inline]] inline const char* find_far(const char* at, const char* end) {
   for (; at < end; at += 16) {
     const unsigned bits = bits_before<Bits>(at, end);
     if (bits != 0) return at + std::countr_zero(bits);
   }
   return end;
 }
+template <auto Bits>
+[[gnu::noinline]] const char* find_farther(const char* at, const char* end) {
+  return find_far<Bits>(at, end);
+}
 
-/// The first byte in [at, end) that `Bits` marks, or `end`; the 16 before `end` are readable. The
-/// first 16 have no loop, whose set-up costs more than they do.
+/// The same for texts that seldom have more than 16 bytes: without a loop, whose set-up costs more
+/// than they do.
 template <auto Bits>
 [[gnu::always_inline]] inline const char* find(const char* at, const char* end) {
   const unsigned bits = bits_before<Bits>(at, end);
