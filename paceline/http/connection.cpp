@@ -105,8 +105,7 @@ void HttpConnection::fire() {
   } else if (now < deadline_at_) {
     deadline_at(deadline_at_);
   } else if (unsent() > 0 || state_ == State::streaming) {
-    ++server_.counts_.aborted;  // the client does not read, or the producer does not write
-    die();
+    abort();  // the client does not read, or the producer does not write
   } else if (state_ == State::handling) {
     exchange_->task.cancel();
     answer_error(*exchange_, 503, "The answer took too long.");
@@ -494,10 +493,8 @@ void HttpConnection::handler_threw(Exchange& exchange) {
                      {{"what", std::string_view(what)},
                       {"route", exchange.request.route_},
                       {"id", exchange.request.id()}});
-  if (state_ == State::streaming) {  // the head is sent: only a cut tells that this is no answer
-    ++server_.counts_.aborted;
-    return die();
-  }
+  // Behind a head that is sent only a cut tells that the answer failed.
+  if (state_ == State::streaming) return abort();
   answer_error(exchange, 500, {});
 }
 

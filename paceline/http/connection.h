@@ -127,6 +127,7 @@ class HttpConnection final : public Watch, public Timer {
   void finish();
   void linger();
   void discard();
+  void abort();
   void die();
 
   void set_state(State state) { state_ = state; }

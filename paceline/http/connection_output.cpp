@@ -57,6 +57,9 @@ class Writer {
 
 constexpr std::size_t kHeadRoom = 512;  // the start, a long content type's line, line ends
 
+/// An assignment of an empty string would keep the memory.
+void free_bytes(std::string& bytes) { std::string().swap(bytes); }
+
 }  // namespace
 
 std::string_view Request::id() {
@@ -243,10 +246,8 @@ void HttpConnection::end_stream() {
   }
   exchange.producing.cancel();
   exchange.producer = nullptr;
-  if (!complete || broken_) {
-    ++server_.counts_.aborted;
-    return die();
-  }
+  if (broken_) return die();
+  if (!complete) return abort();
   if (chunked_output_) server_.output_.append(last_chunk);
   chunked_output_ = false;
   note(exchange, exchange.response, 0);
@@ -364,7 +365,7 @@ bool HttpConnection::send_some() {
     sent_ += static_cast<std::size_t>(n);
     deadline(server_.options_.write_timeout);
   }
-  output_ = std::string();
+  free_bytes(output_);
   sent_ = 0;
   return true;
 }
@@ -408,7 +409,7 @@ void HttpConnection::settle() {
   interest(EPOLLIN);
   if (state_ == State::idle) {
     if (!input_.empty()) input_.clear();
-    if (input_.capacity() > 64) input_ = std::string();
+    if (input_.capacity() > 64) free_bytes(input_);
     began_ = server_.loop_.now();
     idle_node_.unlink();
     server_.idle_.push_back(idle_node_);
@@ -421,7 +422,7 @@ void HttpConnection::settle() {
 /// Our side ends: what is sent arrives, since we read on until the client closes as well.
 void HttpConnection::linger() {
   release_exchange();
-  input_ = std::string();
+  free_bytes(input_);
   idle_node_.unlink();
   if (peer_ended_ || server_.loop_.kernel().shutdown_send(fd_) != 0) return die();
   set_state(State::lingering);
@@ -436,6 +437,13 @@ void HttpConnection::discard() {
   if (n <= 0) return die();
   discarded_ += static_cast<std::size_t>(n);
   if (discarded_ > server_.options_.linger_bytes) die();
+}
+
+/// Cut by us, so that the client sees a truncated answer.
+void HttpConnection::abort() {
+  ++server_.counts_.aborted;
+  server_.aborted_counter_.add();
+  die();
 }
 
 void HttpConnection::die() {

@@ -67,7 +67,7 @@ class Listener final : Watch, Timer {
   }
 
   void out_of(int error) {
-    ++server_.counts_.accept_errors;
+    server_.count_accept_error();
     if (error == -EMFILE && spare_) {
       spare_.reset();
       const int fd = server_.loop_.kernel().accept(fd_);
@@ -115,6 +115,9 @@ Server::Server(Parts parts, ServerOptions options)
   if (metrics_ != nullptr) {
     connections_gauge_ = metrics_->gauge("paceline_http_connections");
     accepted_counter_ = metrics_->counter("paceline_http_accepted_total");
+    refused_counter_ = metrics_->counter("paceline_http_connections_refused_total");
+    accept_errors_counter_ = metrics_->counter("paceline_http_accept_errors_total");
+    aborted_counter_ = metrics_->counter("paceline_http_aborted_total");
     sent_bytes_ = metrics_->counter("paceline_http_sent_bytes_total");
     received_bytes_ = metrics_->counter("paceline_http_received_bytes_total");
   }
@@ -149,13 +152,14 @@ void Server::accepted(int fd) {
   if (counts_.connections >= options_.connections_soft && !make_room() &&
       counts_.connections >= options_.connections_max) {
     ++counts_.refused_connections;
+    refused_counter_.add();
     loop_.kernel().send(fd, kFullAnswer);
     loop_.kernel().close(fd);
     return;
   }
   auto* connection = new HttpConnection(*this, fd);
   if (!loop_.add(*connection, fd, EPOLLIN)) {
-    ++counts_.accept_errors;
+    count_accept_error();
     loop_.kernel().close(fd);
     delete connection;
     return;
@@ -259,6 +263,11 @@ Histogram Server::find_series(std::size_t route, unsigned status) {
   }
   of_route.by_status.emplace_back(status, made);
   return made;
+}
+
+void Server::count_accept_error() {
+  ++counts_.accept_errors;
+  accept_errors_counter_.add();
 }
 
 void Server::count_rejected(ParseError error) {

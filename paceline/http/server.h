@@ -43,7 +43,7 @@ struct ServerOptions {
   Duration drain_idle = std::chrono::seconds(1);  // how long an idle connection may still ask
 };
 
-/// Why a connection or request ended badly; labels of paceline_http_rejected_total.
+/// What this server did; the same counts are metrics.
 struct ServerCounts {
   std::uint64_t connections = 0;  // open now
   std::uint64_t accepted = 0;
@@ -204,6 +204,7 @@ class Server {
   }
   Histogram find_series(std::size_t route, unsigned status);
   void count_rejected(ParseError error);
+  void count_accept_error();
 
   Loop& loop_;
   const Routes& routes_;
@@ -247,6 +248,9 @@ class Server {
   std::array<Counter, parse_error_count> rejected_counters_;
   Gauge connections_gauge_;
   Counter accepted_counter_;
+  Counter refused_counter_;
+  Counter accept_errors_counter_;
+  Counter aborted_counter_;
   Counter sent_bytes_;
   Counter received_bytes_;
 };
