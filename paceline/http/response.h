@@ -60,14 +60,15 @@ class Response {
   Response() = default;
   explicit Response(unsigned status) { plain_.status = status; }
   Response(Response&& other) noexcept : Response() { *this = std::move(other); }
-  /// Leaves alone what neither side uses: most answers own nothing.
+  /// Exchanges what either side uses and leaves the rest alone: most answers own nothing.
   Response& operator=(Response&& other) noexcept {
-    if (plain_.owns_body || other.plain_.owns_body) owned_ = std::move(other.owned_);
-    if (plain_.spilled || other.plain_.spilled) spilled_ = std::move(other.spilled_);
-    plain_ = other.plain_;
+    if (plain_.owns_body || other.plain_.owns_body) owned_.swap(other.owned_);
+    if (plain_.spilled || other.plain_.spilled) spilled_.swap(other.spilled_);
+    std::swap(plain_, other.plain_);
     if (plain_.lines_size != 0) std::memcpy(lines_.data(), other.lines_.data(), plain_.lines_size);
+    other.plain_.lines_size = 0;
     if (producer_ || other.producer_) [[unlikely]] {
-      producer_ = std::move(other.producer_);
+      producer_.swap(other.producer_);
     }
     hold_ = std::move(other.hold_);
     return *this;
@@ -83,7 +84,9 @@ class Response {
         if (response != nullptr) ::new (response) Response();
       }
     };
-    std::destroy_at(this);
+    if (owns_anything()) [[unlikely]] {
+      std::destroy_at(this);
+    }
     Remake remake{this};
     ::new (this) Response(make());
     remake.response = nullptr;
@@ -167,9 +170,9 @@ class Response {
   /// Copied and reset as a whole.
   struct Plain {
     unsigned status = 200;
-    bool owns_body = false;  // the body is owned_
+    bool owns_body = false;  // the body is owned_, which has no memory otherwise
     bool problem = false;
-    bool spilled = false;         // the header lines are spilled_
+    bool spilled = false;         // the header lines are spilled_, likewise
     std::uint8_t lines_size = 0;  // of lines_, unless spilled
     std::string_view content_type;
     std::string_view prepared;
@@ -179,6 +182,7 @@ class Response {
   };
 
   void release();
+  /// False: no string has memory of its own, and destruction would do nothing.
   bool owns_anything() const {
     return plain_.owns_body || plain_.spilled || producer_ || hold_.holds();
   }
