@@ -399,7 +399,8 @@ void HttpConnection::settle() {
   }
   if (state_ == State::handling || state_ == State::streaming) {
     idle_node_.unlink();
-    return;  // EPOLLIN stays until it bothers: read() masks it
+    // EPOLLIN stays until it bothers: read() masks it.
+    return interest(interest_ & ~static_cast<std::uint32_t>(EPOLLOUT));
   }
   if (close_after_) return linger();
   if (continue_next_) {

@@ -216,9 +216,14 @@ class ServerTest : public testing::Test {
   template <class Condition>
   bool until(Condition condition, Duration limit = std::chrono::seconds(5)) {
     const Time end = loop.now() + limit;
-    while (!condition()) {
+    const Duration step = std::max(limit / 10'000, Duration(100us));
+    for (int turns = 0; !condition(); ++turns) {
       if (loop.now() >= end) return false;
-      turn(limit / 10000);
+      turn(step);
+      if (turns > 50'000) {
+        ADD_FAILURE() << "the loop spins";
+        return false;
+      }
     }
     return true;
   }
