@@ -421,7 +421,7 @@ HttpConnection::Step HttpConnection::dispatch(Exchange& exchange) {
   } catch (...) {
     handler_threw(exchange);
   }
-  if (exchange_ == nullptr && !pinned_ && state_ == State::idle) [[likely]] {
+  if (exchange_ == nullptr && !pinned_) [[likely]] {
     exchange.response.reset();  // lets go of what the answer borrowed
     return Step::next;
   }

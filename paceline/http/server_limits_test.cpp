@@ -45,14 +45,17 @@ TEST_F(ServerLimitsTest, AHeadMustArriveInTimeHoweverItDrips) {
 
 TEST_F(ServerLimitsTest, ALateHeadHasAnIdOfItsOwn) {
   start();
-  TestClient& first = connect();
-  EXPECT_EQ(ask(first, get("/none", "X-Request-Id: secret\r\n")).status, 404U);
-  TestClient& client = connect();
-  client.send("GET /plain");
-  run_for(10500ms);
-  const TestAnswer late = answer(client);
-  EXPECT_EQ(late.status, 408U);
-  EXPECT_EQ(late.body.find("secret"), std::string::npos);
+  for (int i = 0; i < 8; ++i) {
+    EXPECT_EQ(ask(connect(), get("/none", "X-Request-Id: secret\r\n")).status, 404U);
+    connect().send("GET /plain");
+    run_for(1ms);
+  }
+  run_for(11s);
+  for (std::size_t i = 1; i < clients.size(); i += 2) {
+    const TestAnswer late = answer(*clients[i]);
+    EXPECT_EQ(late.status, 408U);
+    EXPECT_EQ(late.body.find("secret"), std::string::npos);
+  }
 }
 
 TEST_F(ServerLimitsTest, AConnectionThatSaysNothingIsClosedWithoutAnAnswer) {

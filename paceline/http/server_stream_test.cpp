@@ -40,6 +40,18 @@ Response streamed(Loop& loop, Plan plan) {
       "text/plain", [&loop, plan](BodyWriter& writer) { return produce(writer, loop, plan); });
 }
 
+/// The request's own bytes, after a while.
+Task<Result<void>> produce_name(BodyWriter& writer, Request& request) {
+  co_await request.loop().sleep(2ms);
+  const Result<void> written = co_await writer.write(request.param(0));
+  co_return written;
+}
+
+Response named(Request& request) {
+  return Response::stream("text/plain",
+                          [&request](BodyWriter& writer) { return produce_name(writer, request); });
+}
+
 Task<Response> streamed_later(Request& request, Loop& loop, Plan plan) {
   co_await request.loop().sleep(1ms);
   co_return streamed(loop, plan);
@@ -60,6 +72,7 @@ class ServerStreamTest : public ServerSeedTest {
   void start(ServerOptions options = {}) {
     routes.get("/stream", [this](Request&) { return streamed(loop, plan); });
     routes.get("/later", [this](Request& request) { return streamed_later(request, loop, plan); });
+    routes.get("/named/{x}", &named);
     routes.get("/broken", [](Request&) {
       return Response::stream("text/plain", [](BodyWriter&) -> Task<Result<void>> {
         throw std::runtime_error("before it begins");
@@ -92,6 +105,34 @@ TEST_P(ServerStreamTest, SendsChunksAndKeepsTheConnection) {
     EXPECT_EQ(answer(client).body, whole(plan));
     EXPECT_EQ(answer(client).body, "after");
     EXPECT_EQ(counts.alive, 0);
+  }
+}
+
+TEST_P(ServerStreamTest, MayReadItsRequestToItsEnd) {
+  start();
+  const std::string bytes =
+      get("/plain/first") + get("/named/itself") + post("/echo", "body") + get("/named/again");
+  for (std::size_t at = GetParam(); at < bytes.size(); at += 10) {
+    TestClient& client = connect();
+    client.send(std::string_view(bytes).substr(0, at));
+    run_for(3ms);
+    client.send(std::string_view(bytes).substr(at));
+    for (const std::string_view body : {"first", "itself", "body", "again"}) {
+      ASSERT_EQ(answer(client).body, body) << "split at " << at;
+    }
+  }
+}
+
+TEST_P(ServerStreamTest, SendsItsHeadBeforeTheFirstPieceIsThere) {
+  plan.pieces = 0;
+  plan.end = End::never;
+  start();
+  for (const std::string_view path : {"/stream", "/later"}) {
+    for (int i = 0; i < 5; ++i) {
+      TestClient& client = connect();
+      client.send(get(path));
+      EXPECT_TRUE(until([&] { return client.received().ends_with("\r\n\r\n"); }, 1s));
+    }
   }
 }
 
