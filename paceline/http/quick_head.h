@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstring>
 
 #include "paceline/http/characters.h"
 #include "paceline/http/message.h"
@@ -199,8 +200,9 @@ class QuickHead {
       const unsigned rest = scan::bits_before<scan::no_digits>(at + 1, end);
       const int digits = std::countr_zero(rest | 1u << 5);
       at += 1 + digits;
-      // Five digits may be too large a number.
-      if (digits == 0 || digits > 4 || end - at < 4) return nullptr;
+      if (digits == 0 || end - at < 4) return nullptr;
+      // Of five digits the first that differs decides, as in the numbers; a sixth is no line end.
+      if (digits == 5 && std::memcmp(at - 5, "65535", 5) > 0) return nullptr;
     }
     if (!is_line_end(at) || at + 2 - name > limits.header_max) return nullptr;
     head.host_seen_ = true;

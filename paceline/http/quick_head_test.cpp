@@ -82,6 +82,7 @@ TEST(QuickHead, AgreesWithTheCarefulParserOnMutatedRequests) {
       "GET / HTTP/1.1\r\nHost: 127.0.0.1:9212\r\n\r\n",
       "PUT /data/42?a=b HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}",
       "DELETE /a_b-c HTTP/1.1\r\nHost: example.com:80\r\nhost: a\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: 127.0.0.1:65535\r\n\r\n",
       "GET / HTTP/1.1\r\nX-Request-Id: a\r\nHost: a:80\r\nConnection: keep-alive\r\n\r\n",
       "GET /a HTTP/1.1\r\naccept: a\r\nAccept: b\r\nIf-None-Match: \"a\"\r\nhost: b\r\n\r\n",
       "GET http://a:1/b HTTP/1.1\r\nHost: c\r\nConnection: close\r\nExpect: 1\r\n\r\n",
