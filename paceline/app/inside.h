@@ -46,9 +46,9 @@ int stop(const Invocation& invocation);
 int init(const Invocation& invocation, const Program& program);
 int config(const Invocation& invocation, const Program& program);
 
-/// The roles, in a process of their own.
-int worker(ChildProcess& child, const Configure& configure);
-int keeper(ChildProcess& child);
+/// The roles, in a process of their own. `loop` outlives `child`, whose link watches it to the end.
+int worker(ChildProcess& child, Loop& loop, const Configure& configure);
+int keeper(ChildProcess& child, Loop& loop);
 
 /// The reason, which says what to do (with --json: {"error": …}, with the hint), and exit code 1.
 int report(const Invocation& invocation, Error error, std::string_view hint = {});

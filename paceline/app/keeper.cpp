@@ -16,15 +16,13 @@ Task<void> leave(Keeper& keeper, ChildProcess& child, Loop& loop, Log& log) {
   loop.stop();
 }
 
-Result<void> run_keeper(ChildProcess& child, const Config& config, Log& log) {
+Result<void> run_keeper(ChildProcess& child, Loop& loop, const Config& config, Log& log) {
   PACELINE_TRY_VALUE(const SharedRegion metrics_region, child.region(kMetricsRegion));
   PACELINE_TRY_VALUE(MetricsBlock metrics, seat_metrics(metrics_region, child.seat()));
   PACELINE_TRY_VALUE(const SharedRegion versions_region, child.region(kVersionsRegion));
   PACELINE_TRY_VALUE(const Versions versions, attach_versions(versions_region));
   PACELINE_TRY_VALUE(const Fd socket, child.take_socket(kKeeperSocket));
   PACELINE_TRY_VALUE(const ServiceConfig service, service_config(config, child.dir()));
-  RealKernel kernel;
-  Loop loop(kernel);
   PACELINE_TRY_VALUE(const std::unique_ptr<Keeper> keeper, start_keeper({.loop = loop,
                                                                          .listen_fd = socket.get(),
                                                                          .versions = versions,
@@ -41,13 +39,13 @@ Result<void> run_keeper(ChildProcess& child, const Config& config, Log& log) {
 
 }  // namespace
 
-int keeper(ChildProcess& child) {
+int keeper(ChildProcess& child, Loop& loop) {
   const Result<Config> config = child_config(child.config_text());
   if (!config) return child.fail_start(config.error().text());
   Result<LogOptions> options = log_options(config->top(), "keeper", STDERR_FILENO);
   if (!options) return child.fail_start(options.error().text());
   Log log(std::move(*options));
-  const Result<void> ran = run_keeper(child, *config, log);
+  const Result<void> ran = run_keeper(child, loop, *config, log);
   if (!ran) return child.fail_start(ran.error().text());
   return 0;
 }

@@ -19,13 +19,15 @@ std::string base_name(std::string_view path) {
 
 /// The role that the supervisor started this process for.
 int run_role(const Configure& configure) {
+  RealKernel kernel;
+  Loop loop(kernel);  // before the child, whose link watches it to the end
   Result<std::unique_ptr<ChildProcess>> child = ChildProcess::attach();
   if (!child) {
     std::fprintf(stderr, "paceline: %s\n", child.error().text().c_str());
     return 1;
   }
-  if ((*child)->role() == "worker") return app::worker(**child, configure);
-  if ((*child)->role() == "keeper") return app::keeper(**child);
+  if ((*child)->role() == "worker") return app::worker(**child, loop, configure);
+  if ((*child)->role() == "keeper") return app::keeper(**child, loop);
   return (*child)->fail_start("unknown role " + (*child)->role());
 }
 

@@ -36,8 +36,8 @@ class WorkerMetrics {
 /// Everything a worker owns, in the order in which it is built.
 class Worker {
  public:
-  Worker(ChildProcess& child, Config config, LogOptions log)
-      : child_(child), config_(std::move(config)), log_(std::move(log)), loop_(kernel_) {}
+  Worker(ChildProcess& child, Loop& loop, Config config, LogOptions log)
+      : child_(child), config_(std::move(config)), log_(std::move(log)), loop_(loop) {}
 
   Result<void> open(const Configure& configure);
   int run();
@@ -51,8 +51,7 @@ class Worker {
   ChildProcess& child_;
   Config config_;
   Log log_;
-  RealKernel kernel_;
-  Loop loop_;
+  Loop& loop_;
   SharedRegion metrics_region_;
   SharedRegion versions_region_;
   std::unique_ptr<MetricsBlock> metrics_;
@@ -142,13 +141,13 @@ void Worker::publish() {
 
 }  // namespace
 
-int worker(ChildProcess& child, const Configure& configure) {
+int worker(ChildProcess& child, Loop& loop, const Configure& configure) {
   Result<Config> config = child_config(child.config_text());
   if (!config) return child.fail_start(config.error().text());
   Result<LogOptions> log =
       log_options(config->top(), "worker " + std::to_string(child.slot()), STDERR_FILENO);
   if (!log) return child.fail_start(log.error().text());
-  Worker worker(child, std::move(*config), std::move(*log));
+  Worker worker(child, loop, std::move(*config), std::move(*log));
   const Result<void> opened = worker.open(configure);
   if (!opened) return child.fail_start(opened.error().text());
   return worker.run();
