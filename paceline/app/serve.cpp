@@ -18,6 +18,7 @@ struct Regions {
 Result<Regions> create_regions(std::size_t seats) {
   Regions regions;
   std::vector<SharedRegion::Part> parts;
+  parts.reserve(seats);
   for (std::size_t seat = 0; seat < seats; ++seat) {
     parts.push_back({.name = seat_part(seat), .bytes = metrics_block_bytes()});
   }

@@ -96,6 +96,7 @@ class Checker {
 Result<std::vector<ResourceFacts>> resource_facts(Connection& connection,
                                                   const std::vector<Resource>& resources) {
   std::vector<ResourceFacts> facts;
+  facts.reserve(resources.size());
   std::string errors;
   for (const Resource& resource : resources) {
     facts.push_back(Checker(connection, resource, errors).check());

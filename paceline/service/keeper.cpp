@@ -151,8 +151,8 @@ Task<bool> KeeperBody::take_frames(std::uint64_t number, Link& link) {
     while (link.in_flight >= options_.in_flight_max) co_await link.room.wait();
     Result<std::optional<Frame>> frame = next_frame(std::string_view(link.input).substr(used));
     if (frame && !*frame) break;
-    Result<void> taken = frame ? take(number, link, **frame)
-                               : Result<void>(std::unexpected(std::move(frame).error()));
+    Result<void> taken =
+        frame ? take(number, link, **frame) : Result<void>(std::unexpected(frame.error()));
     if (!taken) {
       log_.write(LogLevel::error, "keeper_link_corrupt", {{"reason", taken.error().message}});
       co_return false;
