@@ -134,7 +134,8 @@ Result<StopReport> run_supervisor(const Scenario& scenario) {
                     .sockets = {},
                     .on_death =
                         [](const ChildDeath& death) {
-                          std::cerr << "keeper " << death.pid << " died" << std::endl;
+                          // As one write: the log's thread writes there, too.
+                          std::cerr << "callback: keeper " + std::to_string(death.pid) + " died\n";
                         }},
                    {.name = "worker",
                     .count = count.wanted,

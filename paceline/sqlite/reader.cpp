@@ -125,6 +125,7 @@ Result<void> Reader::open() {
   Result<std::unique_ptr<Connection>> opened =
       Connection::open(path_, {.access = Access::read_only, .busy_timeout = {}, .cache_kib = 8000});
   if (!opened) {
+    if (opened.error().code == Code::unavailable) return std::unexpected(opened.error());
     open_error_ = opened.error();
     open_again_ = now + options_.reopen_pause;
     return std::unexpected(open_error_);
@@ -149,7 +150,9 @@ std::expected<Result<SqlResult>, Detour> Reader::try_inline(ReadId id,
   Entry& read = entry(id);
   if (read.policy.choose(loop_.now()) == ReadPlace::pool) return std::unexpected(Detour::slow);
   if (const Result<void> prepared = prepare(read); !prepared) {
-    const bool locked = connection_ != nullptr && connection_->failure() == SqlFailure::busy;
+    // Opening meets a lock, too: a new keeper recovers the log that a killed one left.
+    const bool locked = connection_ != nullptr ? connection_->failure() == SqlFailure::busy
+                                               : prepared.error().code == Code::unavailable;
     if (!locked) return Result<SqlResult>(std::unexpected(prepared.error()));
     ++stats_.busy;
     return std::unexpected(Detour::busy);

@@ -184,6 +184,16 @@ TEST(Reader, WaitsForALockWithoutHoldingTheLoop) {
   EXPECT_GT(reader.stats().busy, 0U);
 }
 
+TEST(Reader, WaitsForALockMetWhileItOpensTheDatabase) {
+  World w;
+  Locked lock(w.path);
+  Reader reader(w.loop, w.pool, w.path);
+  Scope scope(w.loop);
+  scope.spawn(unlock_after(w.loop, lock, 5ms));
+  EXPECT_EQ(text(w.query(reader, reader.add("SELECT body FROM t"))), "here");
+  EXPECT_GT(reader.stats().busy, 0U);
+}
+
 TEST(Reader, ALockThatStaysIsUnavailable) {
   World w;
   const Locked lock(w.path);
