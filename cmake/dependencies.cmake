@@ -25,6 +25,8 @@ paceline_linked(spdlog spdlog)
 paceline_linked(fmt fmt)
 paceline_linked(xxhash libxxhash)
 paceline_linked(sqlite3 sqlite3)
+paceline_linked(curl libcurl)
+paceline_linked(ncurses ncursesw)
 paceline_header_only(cli11 CLI11 CLI11::CLI11)
 paceline_header_only(nlohmann_json nlohmann_json nlohmann_json::nlohmann_json)
 
