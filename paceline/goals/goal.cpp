@@ -13,16 +13,15 @@ struct MetricWords {
   std::string_view name;
   GoalMetric metric;
   std::string_view unit;
-  std::string_view example;  // of a bound
 };
 constexpr std::array<MetricWords, 7> kWords = {{
-    {"mean", GoalMetric::mean, "s", "50ms"},
-    {"error_rate", GoalMetric::error_rate, "ratio", "0.1%"},
-    {"availability", GoalMetric::availability, "ratio", "99.9%"},
-    {"cpu", GoalMetric::cpu, "ratio", "70%"},
-    {"memory", GoalMetric::memory, "ratio", "80%"},
-    {"headroom", GoalMetric::headroom, "ratio", "50%"},
-    {"throughput", GoalMetric::throughput, "req/s", "1000/s"},
+    {"mean", GoalMetric::mean, "s"},
+    {"error_rate", GoalMetric::error_rate, "ratio"},
+    {"availability", GoalMetric::availability, "ratio"},
+    {"cpu", GoalMetric::cpu, "ratio"},
+    {"memory", GoalMetric::memory, "ratio"},
+    {"headroom", GoalMetric::headroom, "ratio"},
+    {"throughput", GoalMetric::throughput, "req/s"},
 }};
 
 std::string number(double value, const char* format = "%.6g") {
@@ -36,6 +35,15 @@ std::optional<double> parse_number(std::string_view text) {
   const auto [end, error] =
       std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
   if (error != std::errc() || end != text.data() + text.size() || !(value >= 0)) return {};
+  return value;
+}
+
+/// "99.9" as 0.999, the same number as that literal: dividing by 100 would not always give it.
+std::optional<double> parse_hundredths(std::string_view text) {
+  if (!parse_number(text)) return {};
+  const std::string shifted = std::string(text) + "e-2";
+  double value = 0;
+  std::from_chars(shifted.data(), shifted.data() + shifted.size(), value);
   return value;
 }
 
@@ -55,9 +63,9 @@ std::string_view word_of(GoalMetric metric) {
 /// "p95", "p99.9": the quantile, above 0 and below 1.
 std::optional<double> parse_quantile(std::string_view word) {
   if (word.size() < 2 || word[0] != 'p') return {};
-  const std::optional<double> percent = parse_number(word.substr(1));
-  if (!percent || *percent <= 0 || *percent >= 100) return {};
-  return *percent / 100;
+  const std::optional<double> quantile = parse_hundredths(word.substr(1));
+  if (!quantile || *quantile <= 0 || *quantile >= 1) return {};
+  return quantile;
 }
 
 Result<void> read_metric(std::string_view word, Goal& goal) {
@@ -170,11 +178,10 @@ std::optional<double> Goal::budget() const {
 }
 
 Result<double> parse_percent(std::string_view text) {
-  const std::optional<double> percent =
-      text == "0" ? 0.0
-                  : (text.ends_with('%') ? parse_number(trim(text.substr(0, text.size() - 1)))
-                                         : std::nullopt);
-  if (percent && *percent <= 100) return *percent / 100;
+  std::optional<double> ratio;
+  if (text == "0") ratio = 0;
+  if (text.ends_with('%')) ratio = parse_hundredths(trim(text.substr(0, text.size() - 1)));
+  if (ratio && *ratio <= 1) return *ratio;
   return fail(Code::invalid, "\"" + printable(text, 40) +
                                  "\" is not a share: expected 0% to 100% such as \"70%\"");
 }
@@ -205,8 +212,10 @@ Result<Goal> parse_goal(std::string_view text) {
 std::string format_goal(const Goal& goal) {
   const std::string word = goal.metric == GoalMetric::latency ? "p" + number(goal.quantile * 100)
                                                               : std::string(word_of(goal.metric));
+  const bool time = goal_unit(goal.metric) == "s";
+  const Duration duration(static_cast<std::int64_t>(std::llround(time ? goal.bound * 1e9 : 0)));
   return word + (is_upper_bound(goal.metric) ? " < " : " >= ") +
-         format_goal_value(goal.metric, goal.bound);
+         (time ? format_duration(duration) : format_goal_value(goal.metric, goal.bound));
 }
 
 std::string format_goal_value(GoalMetric metric, double value) {

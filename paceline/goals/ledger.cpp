@@ -111,8 +111,9 @@ bool Ledger::sound(const Slo& slo) const {
   }
   if (head.failed > head.total || head.planned > 1) return false;
   if (head.period_ns != static_cast<std::uint64_t>(slo.period.count())) return false;
-  return std::ranges::all_of(slots(0, fine_slots + coarse_slots), [](const Slot& slot) {
-    return slot.failed <= slot.total && slot.down_ns <= slot.observed_ns;
+  return std::ranges::all_of(slots(0, fine_slots + coarse_slots), [&](const Slot& slot) {
+    return slot.failed <= slot.total && slot.down_ns <= slot.observed_ns &&
+           slot.observed_ns <= head.period_ns;
   });
 }
 
