@@ -172,4 +172,14 @@ class HttpConnection final : public Watch, public Timer {
   Server::Node idle_node_;  // among those that are idle
 };
 
+/// What all answers of one event share.
+[[gnu::always_inline]] inline void HttpConnection::begin_event() {
+  started_ = server_.loop_.measured();
+  server_.refresh_date();
+  const Duration timeout = server_.options_.handler_timeout;
+  server_.handler_deadline_ = timeout > Duration::zero()
+                                  ? Deadline::after(server_.loop_.now(), timeout)
+                                  : Deadline::never();
+}
+
 }  // namespace paceline
