@@ -14,6 +14,7 @@
 #include "paceline/cluster/cpu_count.h"   // IWYU pragma: export
 #include "paceline/cluster/folder.h"      // IWYU pragma: export
 #include "paceline/cluster/listeners.h"   // IWYU pragma: export
+#include "paceline/cluster/roster.h"      // IWYU pragma: export
 #include "paceline/cluster/seat.h"        // IWYU pragma: export
 #include "paceline/cluster/status.h"      // IWYU pragma: export
 #include "paceline/cluster/supervisor.h"  // IWYU pragma: export

@@ -8,6 +8,7 @@
 #include "paceline/app.h"
 #include "paceline/cluster.h"
 #include "paceline/core.h"
+#include "paceline/monitor.h"
 #include "paceline/service.h"
 
 namespace paceline::app {
@@ -34,6 +35,7 @@ struct Plan {
   std::vector<ListenAddress> addresses;
   Duration drain_timeout;
   ServiceConfig service;
+  MonitorPlan monitor;
 };
 Result<Plan> make_plan(const Config& config);
 /// What the supervisor gave to a child.
@@ -49,15 +51,20 @@ int config(const Invocation& invocation, const Program& program);
 /// The roles, in a process of their own. `loop` outlives `child`, whose link watches it to the end.
 int worker(ChildProcess& child, Loop& loop, const Configure& configure);
 int keeper(ChildProcess& child, Loop& loop);
+int monitor(ChildProcess& child, Loop& loop);
 
 /// The reason, which says what to do (with --json: {"error": …}, with the hint), and exit code 1.
 int report(const Invocation& invocation, Error error, std::string_view hint = {});
 
 // Names under which the supervisor shares things.
 inline constexpr std::string_view kMetricsRegion = "metrics";
+inline constexpr std::string_view kSupervisorPart = "supervisor";  // of the metrics region
 inline constexpr std::string_view kVersionsRegion = "versions";
 inline constexpr std::string_view kKeeperSocket = "keeper";
 inline constexpr std::string_view kKeeperSocketFile = "keeper.sock";
+inline constexpr std::string_view kMonitorSocket = "monitor";
+inline constexpr std::string_view kMonitorLocalSocket = "monitor_local";
+inline constexpr std::string_view kMonitorSocketFile = "monitor.sock";
 
 /// "seat7": the part of the metrics region that one process writes.
 std::string seat_part(std::size_t seat);

@@ -30,6 +30,7 @@ Result<Plan> make_plan(const Config& config) {
   plan.drain_timeout = top.duration("server.drain_timeout");
   PACELINE_TRY(access_policy(top));
   PACELINE_TRY_VALUE(plan.service, service_config(config, plan.dir));
+  PACELINE_TRY_VALUE(plan.monitor, monitor_plan(top));
   return plan;
 }
 

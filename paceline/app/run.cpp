@@ -28,6 +28,7 @@ int run_role(const Configure& configure) {
   }
   if ((*child)->role() == "worker") return app::worker(**child, loop, configure);
   if ((*child)->role() == "keeper") return app::keeper(**child, loop);
+  if ((*child)->role() == "monitor") return app::monitor(**child, loop);
   return (*child)->fail_start("unknown role " + (*child)->role());
 }
 

@@ -22,6 +22,7 @@ Result<Regions> create_regions(std::size_t seats) {
   for (std::size_t seat = 0; seat < seats; ++seat) {
     parts.push_back({.name = seat_part(seat), .bytes = metrics_block_bytes()});
   }
+  parts.push_back({.name = std::string(kSupervisorPart), .bytes = metrics_block_bytes()});
   PACELINE_TRY_VALUE(regions.metrics, SharedRegion::create(kMetricsRegion, parts));
   const SharedRegion::Part table{.name = std::string(kVersionsRegion), .bytes = Versions::bytes()};
   PACELINE_TRY_VALUE(regions.versions, SharedRegion::create(kVersionsRegion, {&table, 1}));
@@ -50,8 +51,53 @@ std::string with_url(std::string_view line, const ClusterStatus& status) {
   return text;
 }
 
+/// The sockets of the monitor. They outlive its process, so that nobody is refused meanwhile.
+struct MonitorSockets {
+  std::optional<ListenerGroup> tcp;
+  std::string listen;  // where it answers, with the real port; empty: there is no monitor
+  std::string note;    // why it is not where it was expected
+  Fd local;
+  std::string local_path;
+  MonitorSockets() = default;
+  MonitorSockets(const MonitorSockets&) = delete;
+  MonitorSockets& operator=(const MonitorSockets&) = delete;
+  ~MonitorSockets() {
+    if (local) ::unlink(local_path.c_str());
+  }
+};
+
+std::unexpected<Error> not_listening(Error error) {
+  constexpr std::string_view kFlag = "--listen";
+  if (const std::size_t at = error.message.find(kFlag); at != std::string::npos) {
+    error.message.replace(at, kFlag.size(), "monitor.listen");
+  }
+  error.message.insert(0, "the monitor ");
+  return std::unexpected(std::move(error));
+}
+
+Result<void> open_monitor(const MonitorPlan& plan, const InstanceFolder& folder,
+                          MonitorSockets& sockets) {
+  if (!plan.listen) return {};
+  ListenAddress address = *plan.listen;
+  Result<ListenerGroup> expected = ListenerGroup::open({&address, 1}, 1, folder.address_patience());
+  if (expected) {
+    sockets.tcp.emplace(std::move(*expected));
+  } else if (expected.error().os == EADDRINUSE && plan.port_is_free) {
+    sockets.note = " (" + std::to_string(address.port) + " is taken)";
+    address.port = 0;
+    PACELINE_TRY_VALUE(ListenerGroup other, ListenerGroup::open({&address, 1}, 1));
+    sockets.tcp.emplace(std::move(other));
+  } else {
+    return not_listening(expected.error());
+  }
+  sockets.listen = sockets.tcp->addresses().front().text();
+  sockets.local_path = folder.path() + "/" + std::string(kMonitorSocketFile);
+  PACELINE_TRY_VALUE(sockets.local, listen_unix(sockets.local_path));
+  return {};
+}
+
 void print_started(const ClusterStatus& status, const Invocation& invocation,
-                   const Program& program) {
+                   const Program& program, const MonitorSockets& monitor) {
   std::string addresses;
   for (const std::string& address : status.listen) {
     addresses += (addresses.empty() ? "" : ", ") + url_of(address);
@@ -62,6 +108,9 @@ void print_started(const ClusterStatus& status, const Invocation& invocation,
               status.keeper ? " and a keeper" : "", static_cast<int>(status.supervisor_pid));
   std::printf("  workers  %s\n", status.worker_count.reason.c_str());
   std::printf("  service  %s\n", addresses.c_str());
+  if (!monitor.listen.empty()) {
+    std::printf("  monitor  %s%s\n", url_of(monitor.listen).c_str(), monitor.note.c_str());
+  }
   std::printf("  data     %s\n", status.dir.c_str());
   // A file may have other routes than the program's own line tries.
   const std::string_view line = invocation.file.empty() ? program.try_line : std::string_view();
@@ -108,6 +157,14 @@ Result<void> run_cluster(const Invocation& invocation, const Program& program, c
                      .sockets = {{std::string(kKeeperSocket), keeper_socket.fd.get()}},
                      .on_death = raise});
   }
+  MonitorSockets monitor;
+  PACELINE_TRY(open_monitor(plan.monitor, folder, monitor));
+  if (!monitor.listen.empty()) {
+    roles.push_back({.name = "monitor",
+                     .stage = 0,
+                     .sockets = {{std::string(kMonitorSocket), monitor.tcp->sockets().front().fd},
+                                 {std::string(kMonitorLocalSocket), monitor.local.get()}}});
+  }
   roles.push_back({.name = "worker",
                    .count = plan.workers.wanted,
                    .stage = 1,
@@ -121,12 +178,13 @@ Result<void> run_cluster(const Invocation& invocation, const Program& program, c
   options.version = program.version.empty() ? std::string(version()) : program.version;
   options.config_text = config.serialise();
   options.worker_count = plan.workers;
+  options.monitor_listen = monitor.listen;
   options.roles = std::move(roles);
   options.regions = {{std::string(kMetricsRegion), &regions.metrics},
                      {std::string(kVersionsRegion), &regions.versions}};
   options.drain_timeout = plan.drain_timeout;
   options.on_started = [&](const ClusterStatus& status) {
-    print_started(status, invocation, program);
+    print_started(status, invocation, program, monitor);
   };
   Supervisor supervisor(loop, log, folder, listeners, std::move(options));
   const Result<StopReport> stopped = supervisor.run();

@@ -21,6 +21,7 @@ ConfigRegistry config_registry() {
   registry.add(cluster_config_keys());
   registry.add(http_config_keys());
   registry.add(log_config_keys());
+  registry.add(monitor_config_keys());
   add_service_config(registry);
   return registry;
 }

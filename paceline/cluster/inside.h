@@ -12,6 +12,7 @@
 #include "paceline/cluster/channel.h"
 #include "paceline/cluster/control_server.h"
 #include "paceline/cluster/generation.h"
+#include "paceline/cluster/roster.h"
 #include "paceline/cluster/slot.h"
 #include "paceline/cluster/supervisor.h"
 
@@ -34,6 +35,7 @@ struct Member {
   std::unique_ptr<Child> child;
   std::unique_ptr<Channel> channel;
   std::string failure;        // the child's FAIL line
+  std::string last_exit;      // how the last process ended
   bool serving = false;       // was told SERVE
   bool accept_ended = false;  // said STOPPED
   Member* adopter = nullptr;  // who accepts on this slot's sockets meanwhile
@@ -78,6 +80,7 @@ class Supervisor::Inside {
   void kill(Member& member);
   void kill_all();
   void finish_when_empty();
+  void publish_roster();
   void note(LogLevel level, std::string_view event, const Member& member,
             std::string_view detail = {});
 
@@ -123,6 +126,8 @@ class Supervisor::Inside {
   std::minstd_rand random_;
   std::optional<Generation> generation_;
   SharedRegion control_;
+  RosterWriter roster_;
+  std::string facts_;  // the status at the end of the start, for the roster
   Fd lifetime_read_;   // children hold copies
   Fd lifetime_write_;  // ours alone: its end is the children's end
   CallbackTimer queue_timer_;

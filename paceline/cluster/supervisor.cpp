@@ -68,6 +68,7 @@ void Supervisor::Inside::make_members() {
 Result<void> Supervisor::Inside::open() {
   PACELINE_TRY_VALUE(generation_, Generation::capture(1, options_.config_text));
   PACELINE_TRY_VALUE(control_, create_control_region(seat_count(options_.roles)));
+  roster_ = RosterWriter(control_roster(control_));
   std::array<int, 2> pipe{};
   if (::pipe2(pipe.data(), O_CLOEXEC | O_NONBLOCK) != 0) return fail_errno("pipe");
   lifetime_read_.reset(pipe[0]);
@@ -93,7 +94,10 @@ Result<StopReport> Supervisor::Inside::run() {
   const std::optional<int> first = next_stage_up(INT32_MIN);
   check(first.has_value(), "a supervisor needs a role");
   start_stage(*first);
-  while (!finished_) loop_.turn();
+  while (!finished_) {
+    publish_roster();
+    loop_.turn();
+  }
   // Nobody accepts any more: what still knocks is refused, also after a start that failed.
   listeners_.close();
   control_server_->finish();
@@ -117,6 +121,7 @@ void Supervisor::Inside::advance_start() {
   if (const std::optional<int> next = next_stage_up(stage_)) return start_stage(*next);
   phase_ = Phase::running;
   for (const auto& member : members_) serve(*member);
+  facts_ = to_json(status());
   if (options_.on_started) options_.on_started(status());
 }
 
@@ -151,6 +156,8 @@ Result<void> Supervisor::Inside::spawn(Member& member) {
   SeatState& seat = control_seats(control_)[member.seat()];
   seat.requests.store(0, std::memory_order_relaxed);
   seat.connections.store(0, std::memory_order_relaxed);
+  seat.busy_since.store(0, std::memory_order_relaxed);
+  seat.alive_at.store(0, std::memory_order_relaxed);
   member.failure.clear();
   member.serving = false;
   member.accept_ended = false;
@@ -239,6 +246,7 @@ void Supervisor::Inside::exited(Member& member, ExitStatus status) {
   const bool failed_start = phase_ == Phase::starting && member.machine.never_ready();
   const std::string reason = member.failure.empty() ? status.text() : member.failure;
   const pid_t pid = member.pid();
+  member.last_exit = reason;
   // A start that failed is told once, as its error.
   if (!orderly && !failed_start && phase_ != Phase::killing) {
     note(LogLevel::warning, "died", member, reason);
@@ -318,6 +326,32 @@ std::optional<int> Supervisor::Inside::next_stage_up(int above) const {
   return next;
 }
 
+/// After every turn: cheap when nothing changed, and no change can be forgotten.
+void Supervisor::Inside::publish_roster() {
+  const bool stops = phase_ == Phase::draining || phase_ == Phase::killing;
+  Roster roster{.phase = stops                       ? ClusterPhase::draining
+                         : phase_ == Phase::starting ? ClusterPhase::starting
+                                                     : ClusterPhase::running,
+                .started = started_,
+                .slots = {},
+                .facts = facts_};
+  for (const auto& member : members_) {
+    RosterSlot slot{.role = member->role->name,
+                    .slot = member->slot,
+                    .seat_first = member->seat_first,
+                    .seat = {},
+                    .pid = member->pid(),
+                    .state = member->machine.state(),
+                    .restarts = member->machine.restarts(),
+                    .generation = generation_->number(),
+                    .since = member->machine.since(),
+                    .last_exit = member->last_exit};
+    if (member->child) slot.seat = member->seat();
+    roster.slots.push_back(std::move(slot));
+  }
+  roster_.publish(roster);
+}
+
 ClusterStatus Supervisor::Inside::status() const {
   const auto seconds = [this](Time since) {
     return std::chrono::duration<double>(now() - since).count();
@@ -338,6 +372,9 @@ ClusterStatus Supervisor::Inside::status() const {
   const std::span<const SeatState> seats = control_seats(control_);
   for (const auto& member : members_) {
     if (member->role->name == "keeper" && member->child) status.keeper = member->pid();
+    if (member->role->name == "monitor" && member->child) {
+      status.monitor = {.pid = member->pid(), .listen = options_.monitor_listen};
+    }
     if (member->role->name != "worker") continue;
     WorkerStatus worker{.slot = member->slot,
                         .pid = member->pid(),

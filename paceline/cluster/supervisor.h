@@ -53,6 +53,7 @@ struct SupervisorOptions {
   std::string version;
   std::string config_text;  // what children get, in a sealed memfd
   WorkerCount worker_count;
+  std::string monitor_listen;  // where the role "monitor" answers, for status
   std::vector<RoleSpec> roles;
   std::vector<SharedMemory> regions;     // for every child; "control" is the supervisor's own
   Duration boot_timeout = 10s;           // from start to READY; notes: 10 to 60 s

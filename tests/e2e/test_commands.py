@@ -169,7 +169,8 @@ def test_status_has_exactly_the_documented_shape(cluster):
     assert status["supervisor"]["pid"] == cluster.pid
     assert 0 < status["supervisor"]["uptime_s"] < 60
     assert list(status["keeper"]) == ["pid"]
-    assert status["monitor"] is None
+    assert list(status["monitor"]) == ["pid", "listen"]
+    assert re.fullmatch(r"127\.0\.0\.1:\d+", status["monitor"]["listen"])
     count = status["worker_count"]
     assert list(count) == ["wanted", "policy", "cpus", "quota", "affinity", "memory_cap", "reason"]
     assert (count["wanted"], count["policy"]) == (2, "2")
@@ -180,11 +181,12 @@ def test_status_has_exactly_the_documented_shape(cluster):
         assert (worker["slot"], worker["generation"]) == (slot, 1)
         assert (worker["state"], worker["restarts"]) == ("ready", 0)
         assert 0 < worker["uptime_s"] <= status["supervisor"]["uptime_s"]
-    pids = [worker["pid"] for worker in status["workers"]] + [status["keeper"]["pid"]]
+    pids = [worker["pid"] for worker in status["workers"]]
+    pids += [status["keeper"]["pid"], status["monitor"]["pid"]]
     for pid in pids:  # all of them are the supervisor's own children
         stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
         assert int(stat.rpartition(")")[2].split()[1]) == cluster.pid
-    assert len(set(pids)) == 3
+    assert len(set(pids)) == 4
 
 
 def test_status_for_people_says_the_same(cluster):
@@ -197,10 +199,12 @@ def test_status_for_people_says_the_same(cluster):
     assert re.fullmatch(rf"supervisor  {cluster.pid}, up \d+ s, generation 1", lines[2])
     assert lines[3] == f"service     {status['listen'][0]}"
     assert lines[4] == f"keeper      {status['keeper']['pid']}"
-    assert lines[5] == f"workers     {status['worker_count']['reason']}"
-    assert lines[7].split() == ["worker", "pid", "state", "restarts", "uptime", "requests",
+    monitor = status["monitor"]
+    assert lines[5] == f"monitor     {monitor['pid']}, http://{monitor['listen']}"
+    assert lines[6] == f"workers     {status['worker_count']['reason']}"
+    assert lines[8].split() == ["worker", "pid", "state", "restarts", "uptime", "requests",
                                 "connections"]  # fmt: skip
-    for line, worker in zip(lines[8:], status["workers"], strict=True):
+    for line, worker in zip(lines[9:], status["workers"], strict=True):
         assert line.split()[:4] == [str(worker["slot"]), str(worker["pid"]), "ready", "0"]
 
 
@@ -258,10 +262,12 @@ def test_the_folder_may_come_from_the_environment(run, cluster):
 def test_serve_prints_what_it_started(cluster):
     status = cluster.status()
     url = cluster.url
-    assert cluster.output().splitlines() == [
+    lines = [re.sub(r" \(8001 is taken\)$", "", line) for line in cluster.output().splitlines()]
+    assert lines == [
         f"paceline {status['version']}: 2 workers and a keeper, supervisor {cluster.pid}",
         f"  workers  {status['worker_count']['reason']}",
         f"  service  {url}",
+        f"  monitor  http://{status['monitor']['listen']}",
         f"  data     {cluster.folder}",
         f"  try      curl -X PUT {url}/data/42 -d '{{\"name\":\"Ada\"}}'; curl -i {url}/data/42",
         "  stop     Ctrl-C",

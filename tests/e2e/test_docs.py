@@ -51,6 +51,7 @@ def transcript(page):
 
 MASKS = [(re.compile(pattern, re.M), mask) for pattern, mask in [
     (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
+    (r"(monitor {2}.*http://127\.0\.0\.1):\d+( \(8001 is taken\))?", r"\1:PORT"),
     (r"^Date: .*", "Date: TIME"),
     (r"\b[0-9a-f]{32}\b|\b[0-9a-f]{16}\b", "HEX"),
     (r"\d+ cpus? \(affinity \d+, (no quota|quota [\d.]+)\)( - 1 for the system|, at least 1)?",
@@ -60,7 +61,7 @@ MASKS = [(re.compile(pattern, re.M), mask) for pattern, mask in [
     (r'"(cpus|affinity)":\d+', r'"\1":N'),
     (r'"(quota|memory_cap)":(null|[\d.]+)', r'"\1":N'),
     (r'"(pid|uptime_s|requests|connections)":[\d.]+', r'"\1":N'),
-    (r"(supervisor|keeper|pid|pid=) ?( *)\d+\b", r"\1 N"),
+    (r"(supervisor|keeper|monitor|pid|pid=) ?( *)\d+\b", r"\1 N"),
     (r"up \d+ s", "up N s"),
     (r"^(\d) +\d+ +(\w+) +(\d+) +\d+s +\d+ +\d+$", r"\1 \2 \3"),
     (r"ttl=\d+", "ttl=N"),
@@ -130,6 +131,9 @@ class Sandbox:
         self.servers.append(server)
         wait_until(lambda: "Ctrl-C" in path.read_text() or server.poll() is not None,
                    lambda: f"{command}: {path.read_text()}", START_DEADLINE)
+        # The monitor is where it found a free port.
+        if monitor := re.search(r"^  monitor  http://127\.0\.0\.1:(\d+)", path.read_text(), re.M):
+            self.ports.setdefault("8001", monitor[1])
         return self.seen(path.read_text())
 
     def close(self):

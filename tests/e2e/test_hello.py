@@ -23,14 +23,15 @@ def test_hello_answers_where_it_was_told_to(serve, hello):
         assert wire.ask("POST", "/", "x")["Allow"] == "GET, HEAD"
     status = cluster.status()
     assert status["listen"] == [f"127.0.0.1:{port}"]
-    assert (status["keeper"], status["monitor"], len(status["workers"])) == (None, None, 1)
+    assert (status["keeper"], len(status["workers"])) == (None, 1)
     first = cluster.output().splitlines()[0]
     assert first == f"hello {status['version']}: 1 worker, supervisor {cluster.pid}"
     assert f"  try      curl http://127.0.0.1:{port}/" in cluster.output().splitlines()
 
 
 def test_hello_has_no_database_and_leaves_nothing_but_its_lock(serve, hello):
-    cluster = serve("--workers", "1", program=hello)
+    cluster = serve("--workers", "1", "--set", "monitor.listen=off", program=hello)
+    assert cluster.status()["monitor"] is None
     assert sorted(path.name for path in cluster.folder.iterdir()) == ["control.sock", "lock", "pid"]
     assert cluster.stop() == 0
     assert [path.name for path in cluster.folder.iterdir()] == ["lock"]

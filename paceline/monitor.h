@@ -1,0 +1,7 @@
+// monitor: what the cluster does, for those who run it: metrics, health, the API, the dashboard,
+// goals and alerts. One process of its own, which only reads shared memory.
+#pragma once
+
+#include "paceline/monitor/config.h"     // IWYU pragma: export
+#include "paceline/monitor/dashboard.h"  // IWYU pragma: export
+#include "paceline/monitor/monitor.h"    // IWYU pragma: export
