@@ -10,8 +10,8 @@ set(dashboard_build ${PROJECT_BINARY_DIR}/dashboard)
 set(dashboard_source ${dashboard_build}/dashboard_files.cpp)
 # In the order in which the page asks for them; NAME or NAME=FILE of a package.
 set(dashboard_files index.html style.css uplot.css=uplot/dist/uPlot.min.css
-  uplot.js=uplot/dist/uPlot.iife.min.js app.js charts.js feed.js format.js history.js panels.js
-  workers.js icon.svg uplot-license.txt=uplot/LICENSE)
+  uplot.js=uplot/dist/uPlot.iife.min.js app.js charts.js dom.js feed.js format.js history.js
+  keys.js panels.js plot.js stalls.js workers.js icon.svg uplot-license.txt=uplot/LICENSE)
 
 find_program(NODE node)
 find_program(NPM npm)
