@@ -54,7 +54,7 @@ struct Ledger::Header {
   std::uint64_t coarse_count;
   // Of the last reading.
   std::uint64_t seen_ns;
-  std::uint64_t run_ns;
+  std::uint64_t run;
   std::uint64_t total;
   std::uint64_t failed;
   std::uint64_t planned;  // 1: an orderly stop was the last thing that happened
@@ -128,7 +128,8 @@ void Ledger::format(WallTime now) {
   store(head.magic, kMagic);
 }
 
-Result<Ledger> Ledger::open(const std::string& path, const Slo& slo, WallTime now, WallTime run) {
+Result<Ledger> Ledger::open(const std::string& path, const Slo& slo, WallTime now,
+                            const LedgerRun& run) {
   std::string notice;
   for (int attempt = 0; attempt < 2; ++attempt) {
     const Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
@@ -148,9 +149,8 @@ Result<Ledger> Ledger::open(const std::string& path, const Slo& slo, WallTime no
       if (size == 0) ledger.format(now);
       if (ledger.sound(slo)) {
         const Header& head = ledger.header();
-        const bool same_run = head.run_ns == static_cast<std::uint64_t>(nanoseconds(run));
-        if (!same_run) {
-          ledger.pass(run, head.planned == 1 ? ServiceState::planned : ServiceState::down);
+        if (head.run != run.id) {
+          ledger.pass(run.began, head.planned == 1 ? ServiceState::planned : ServiceState::down);
         }
         ledger.notice_ = std::move(notice);
         return ledger;
@@ -214,11 +214,10 @@ void Ledger::pass(WallTime now, ServiceState state) {
 
 void Ledger::record(const LedgerReading& reading) {
   Header& head = header();
-  const auto run = static_cast<std::uint64_t>(nanoseconds(reading.run));
-  if (head.run_ns != run) {
+  if (head.run != reading.run) {
     store(head.failed, 0);
     store(head.total, 0);
-    store(head.run_ns, run);
+    store(head.run, reading.run);
   }
   store(head.planned, reading.state == ServiceState::planned ? 1 : 0);
   pass(reading.now, reading.state);

@@ -20,11 +20,17 @@ using WallTime = std::chrono::system_clock::time_point;
 /// Planned: an orderly stop or drain; its time counts neither as good nor as bad.
 enum class ServiceState : std::uint8_t { serving, down, planned };
 
+/// From a start of the supervisor to its end.
+struct LedgerRun {
+  std::uint64_t id = 0;  // the same whenever it is read; another one for every start
+  WallTime began;
+};
+
 /// One reading of the cluster. The counters began at 0 when the run began, and never go back
 /// within a run.
 struct LedgerReading {
   WallTime now;
-  WallTime run;  // when the supervisor started: names the run
+  std::uint64_t run = 0;  // LedgerRun::id
   std::uint64_t total = 0;
   std::uint64_t failed = 0;
   ServiceState state = ServiceState::serving;
@@ -50,9 +56,10 @@ class Ledger {
 
   /// Opens or creates the file. One that is damaged, foreign, or of another period is moved aside
   /// to `path`.N, which notice() tells. A gap since the last reading is downtime, unless the last
-  /// run ended in a planned stop, or `run` is the run that wrote it: then the writer was away,
+  /// run ended in a planned stop, or `run` is the one that wrote it: then the writer was away,
   /// not the service. Code::io when the file cannot be had.
-  static Result<Ledger> open(const std::string& path, const Slo& slo, WallTime now, WallTime run);
+  static Result<Ledger> open(const std::string& path, const Slo& slo, WallTime now,
+                             const LedgerRun& run);
   /// The same in memory alone, for when there is no file to be had. Never fails but for memory.
   static Result<Ledger> in_memory(const Slo& slo, WallTime now);
 

@@ -34,18 +34,19 @@ class LedgerTest : public testing::Test {
       now_ += 1s;
       total_ += rate;
       failed_ += failed;
-      ledger.record({.now = now_, .run = run_, .total = total_, .failed = failed_, .state = state});
+      ledger.record(
+          {.now = now_, .run = run_.id, .total = total_, .failed = failed_, .state = state});
     }
   }
   void new_run() {
-    run_ = now_;
+    run_ = {.id = run_.id + 1, .began = now_};
     total_ = failed_ = 0;
   }
 
   std::string folder_;
   std::string path_;
   WallTime now_ = WallTime(1'764'000'000s);
-  WallTime run_ = now_;
+  LedgerRun run_ = {.id = 1, .began = now_};
   std::uint64_t total_ = 0;
   std::uint64_t failed_ = 0;
 };
@@ -97,7 +98,7 @@ TEST_F(LedgerTest, EachBurnRateFindsItsKindOfTrouble) {
       now_ += 1min;
       total_ += 10'000;
       failed_ += test.failed;
-      ledger.record({.now = now_, .run = run_, .total = total_, .failed = failed_});
+      ledger.record({.now = now_, .run = run_.id, .total = total_, .failed = failed_});
     }
     for (std::size_t i = 0; i < rules.size(); ++i) {
       const bool fires = ledger.burn(rules[i], now_).state == BurnState::firing;
@@ -112,11 +113,11 @@ TEST_F(LedgerTest, AfterThePeriodAllIsForgotten) {
   EXPECT_GT(ledger.availability(now_).used, 59s);
   for (int hour = 0; hour < 719; ++hour) {
     now_ += 1h;
-    ledger.record({.now = now_, .run = run_, .total = total_ += 10, .failed = failed_});
+    ledger.record({.now = now_, .run = run_.id, .total = total_ += 10, .failed = failed_});
   }
   EXPECT_EQ(ledger.availability(now_).failed, 600U);
   now_ += 2h;
-  ledger.record({.now = now_, .run = run_, .total = total_, .failed = failed_});
+  ledger.record({.now = now_, .run = run_.id, .total = total_, .failed = failed_});
   EXPECT_EQ(ledger.availability(now_).failed, 0U);
   EXPECT_EQ(ledger.availability(now_).ratio, 1);
 }
@@ -125,7 +126,7 @@ TEST_F(LedgerTest, DowntimeUsesTheBudget) {
   Ledger ledger = open();
   serve(ledger, 100, 10, 0);
   now_ += 2592s;  // no reading for as long as the budget is, and then one that says why
-  ledger.record({.now = now_, .run = run_, .total = total_, .state = ServiceState::down});
+  ledger.record({.now = now_, .run = run_.id, .total = total_, .state = ServiceState::down});
   const Availability availability = ledger.availability(now_);
   EXPECT_EQ(availability.down, 2592s);
   EXPECT_NEAR(availability.budget_left, 0, 1e-9);
