@@ -5,8 +5,10 @@
 #include "paceline/http/chunked.h"   // IWYU pragma: export
 #include "paceline/http/config.h"    // IWYU pragma: export
 #include "paceline/http/message.h"   // IWYU pragma: export
+#include "paceline/http/metrics.h"   // IWYU pragma: export
 #include "paceline/http/parser.h"    // IWYU pragma: export
 #include "paceline/http/problem.h"   // IWYU pragma: export
+#include "paceline/http/reply.h"     // IWYU pragma: export
 #include "paceline/http/request.h"   // IWYU pragma: export
 #include "paceline/http/response.h"  // IWYU pragma: export
 #include "paceline/http/router.h"    // IWYU pragma: export
