@@ -116,7 +116,8 @@ BENCHMARK(l1_overhead_per_entry)->Iterations(1);
 
 void metrics_histogram_record(benchmark::State& state) {
   std::vector<std::byte> bytes(metrics_block_bytes());
-  Histogram histogram = MetricsBlock::create(bytes)->histogram("duration_seconds");
+  Histogram histogram = MetricsBlock::create(bytes)->histogram(
+      {.name = "duration_seconds", .kind = MetricKind::histogram});
   std::int64_t ns = 12'345;
   for (auto _ : state) {
     histogram.record(Duration(ns));

@@ -5,4 +5,6 @@
 
 #include "paceline/metrics/block.h"      // IWYU pragma: export
 #include "paceline/metrics/histogram.h"  // IWYU pragma: export
+#include "paceline/metrics/info.h"       // IWYU pragma: export
 #include "paceline/metrics/reader.h"     // IWYU pragma: export
+#include "paceline/metrics/stalls.h"     // IWYU pragma: export

@@ -5,3 +5,4 @@
 #include "paceline/monitor/config.h"     // IWYU pragma: export
 #include "paceline/monitor/dashboard.h"  // IWYU pragma: export
 #include "paceline/monitor/monitor.h"    // IWYU pragma: export
+#include "paceline/monitor/self.h"       // IWYU pragma: export

@@ -14,4 +14,5 @@
 #include "paceline/service/data_service.h"  // IWYU pragma: export
 #include "paceline/service/keeper.h"        // IWYU pragma: export
 #include "paceline/service/keeper_link.h"   // IWYU pragma: export
+#include "paceline/service/metrics.h"       // IWYU pragma: export
 #include "paceline/service/resource.h"      // IWYU pragma: export

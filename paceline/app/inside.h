@@ -59,6 +59,7 @@ int report(const Invocation& invocation, Error error, std::string_view hint = {}
 // Names under which the supervisor shares things.
 inline constexpr std::string_view kMetricsRegion = "metrics";
 inline constexpr std::string_view kSupervisorPart = "supervisor";  // of the metrics region
+inline constexpr std::string_view kStallsRegion = "stalls";
 inline constexpr std::string_view kVersionsRegion = "versions";
 inline constexpr std::string_view kKeeperSocket = "keeper";
 inline constexpr std::string_view kKeeperSocketFile = "keeper.sock";
@@ -70,6 +71,12 @@ inline constexpr std::string_view kMonitorSocketFile = "monitor.sock";
 std::string seat_part(std::size_t seat);
 /// The block of this process's seat; goes on where the seat's last process stopped.
 Result<MetricsBlock> seat_metrics(const SharedRegion& region, std::size_t seat);
+/// How the loop, stalls and memory of a process are watched; a worker has a limit of memory, too.
+Result<SelfOptions> self_options(const ConfigSection& config);
+Result<SelfOptions> worker_self_options(const ConfigSection& config);
+/// What a child's SelfMonitor borrows. `stalls` is the region of that name.
+SelfMonitor::Parts child_self(ChildProcess& child, Loop& loop, Log& log, MetricsBlock& metrics,
+                              const SharedRegion& stalls);
 /// The table that keeps all caches coherent.
 Result<Versions> attach_versions(const SharedRegion& region);
 

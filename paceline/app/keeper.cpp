@@ -29,8 +29,14 @@ Result<void> run_keeper(ChildProcess& child, Loop& loop, const Config& config, L
                                                                          .log = log,
                                                                          .metrics = &metrics},
                                                                         service));
+  PACELINE_TRY_VALUE(const SharedRegion stalls_region, child.region(kStallsRegion));
+  PACELINE_TRY_VALUE(SelfOptions options, self_options(config.top()));
+  SelfMonitor self(child_self(child, loop, log, metrics, stalls_region), std::move(options));
   Scope scope(loop);
-  const EverySecond every_second(loop, [&keeper] { keeper->publish(); });
+  const EverySecond every_second(loop, [&] {
+    keeper->publish();
+    self.publish();
+  });
   child.start(loop, {.stop_accepting = [&] { scope.spawn(leave(*keeper, child, loop, log)); }});
   child.ready();
   loop.run();

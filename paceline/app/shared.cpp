@@ -21,6 +21,7 @@ ConfigRegistry config_registry() {
   registry.add(cluster_config_keys());
   registry.add(http_config_keys());
   registry.add(log_config_keys());
+  registry.add(self_config_keys());
   registry.add(monitor_config_keys());
   add_service_config(registry);
   return registry;
@@ -74,6 +75,26 @@ Result<MetricsBlock> seat_metrics(const SharedRegion& region, std::size_t seat) 
   Result<MetricsBlock> block = MetricsBlock::attach(bytes);
   if (block) return block;
   return MetricsBlock::create(bytes);
+}
+
+Result<SelfOptions> self_options(const ConfigSection& config) {
+  PACELINE_TRY_VALUE(SelfOptions options, worker_self_options(config));
+  options.memory_limit = 0;
+  return options;
+}
+
+Result<SelfOptions> worker_self_options(const ConfigSection& config) {
+  PACELINE_TRY_VALUE(const WorkerPolicy policy, parse_worker_policy(config.text("workers")));
+  return paceline::self_options(config, count_workers(policy, host_limits()).wanted);
+}
+
+SelfMonitor::Parts child_self(ChildProcess& child, Loop& loop, Log& log, MetricsBlock& metrics,
+                              const SharedRegion& stalls) {
+  return {.loop = loop,
+          .log = log,
+          .metrics = metrics,
+          .seat = &child.state(),
+          .stalls = stalls.part(seat_part(child.seat()))};
 }
 
 Result<Versions> attach_versions(const SharedRegion& region) {

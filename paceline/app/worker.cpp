@@ -8,31 +8,6 @@
 namespace paceline::app {
 namespace {
 
-/// What a worker tells about its loop and its process, once a second.
-class WorkerMetrics {
- public:
-  explicit WorkerMetrics(MetricsBlock& block)
-      : turns_(block.counter("paceline_loop_turns_total")),
-        busy_(block.counter("paceline_loop_busy_seconds_total")),
-        idle_(block.counter("paceline_loop_idle_seconds_total")),
-        lag_(block.gauge_max("paceline_loop_lag_worst_seconds")) {}
-
-  void publish(const LoopStats& now) {
-    turns_.add(now.turns - last_.turns);
-    busy_.add(now.busy - last_.busy);
-    idle_.add(now.idle - last_.idle);
-    lag_.set(now.lag_worst);
-    last_ = now;
-  }
-
- private:
-  Counter turns_;
-  Counter busy_;
-  Counter idle_;
-  Gauge lag_;
-  LoopStats last_;
-};
-
 /// Everything a worker owns, in the order in which it is built.
 class Worker {
  public:
@@ -53,9 +28,10 @@ class Worker {
   Log log_;
   Loop& loop_;
   SharedRegion metrics_region_;
+  SharedRegion stalls_region_;
   SharedRegion versions_region_;
   std::unique_ptr<MetricsBlock> metrics_;
-  std::unique_ptr<WorkerMetrics> worker_metrics_;
+  std::unique_ptr<SelfMonitor> self_;
   std::unique_ptr<App> app_;
   std::unique_ptr<KeeperLink> keeper_;
   std::unique_ptr<DataService> service_;
@@ -68,7 +44,7 @@ Result<void> Worker::open(const Configure& configure) {
   PACELINE_TRY_VALUE(metrics_region_, child_.region(kMetricsRegion));
   PACELINE_TRY_VALUE(MetricsBlock block, seat_metrics(metrics_region_, child_.seat()));
   metrics_ = std::make_unique<MetricsBlock>(std::move(block));
-  worker_metrics_ = std::make_unique<WorkerMetrics>(*metrics_);
+  PACELINE_TRY_VALUE(stalls_region_, child_.region(kStallsRegion));
   app_ = std::make_unique<App>(App::Parts{loop_, log_, config_, *metrics_, child_.slot()});
   if (configure) configure(*app_);
   PACELINE_TRY_VALUE(const ServiceConfig service, service_config(config_, child_.dir()));
@@ -77,6 +53,9 @@ Result<void> Worker::open(const Configure& configure) {
   server_ = std::make_unique<Server>(Server::Parts{loop_, *app_, log_, metrics_.get(), access},
                                      server_options(config_.top()));
   scope_ = std::make_unique<Scope>(loop_);
+  PACELINE_TRY_VALUE(SelfOptions self, worker_self_options(config_.top()));
+  self_ = std::make_unique<SelfMonitor>(child_self(child_, loop_, log_, *metrics_, stalls_region_),
+                                        std::move(self));
   every_second_ = std::make_unique<EverySecond>(loop_, [this] { publish(); });
   return {};
 }
@@ -135,8 +114,8 @@ void Worker::publish() {
   SeatState& state = child_.state();
   state.requests.store(server_->counts().requests, std::memory_order_relaxed);
   state.connections.store(server_->counts().connections, std::memory_order_relaxed);
-  worker_metrics_->publish(loop_.take_stats());
   if (service_) service_->publish();
+  self_->publish(service_ ? service_->l1_stats().bytes : 0);
 }
 
 }  // namespace

@@ -84,6 +84,7 @@ void HttpConnection::fire() {
     abort();  // the client does not read, or the producer does not write
   } else if (state_ == State::handling) {
     exchange_->task.cancel();
+    server_.handler_timeouts_.add();
     answer_error(*exchange_, 503, "The answer took too long.");
     finish();
   } else if (state_ == State::head || state_ == State::body) {
@@ -101,7 +102,7 @@ void HttpConnection::fire() {
 void HttpConnection::completed() {
   begin_event();
   if (broken_) {
-    die();
+    gone();
   } else if (state_ == State::streaming) {
     end_stream();
     finish();
@@ -114,6 +115,7 @@ void HttpConnection::completed() {
 
 /// 408, and nothing more on this connection.
 void HttpConnection::timed_out(Exchange& exchange, std::string_view detail) {
+  (state_ == State::body ? server_.body_timeouts_ : server_.header_timeouts_).add();
   exchange.route = server_.series_.size() - 1;
   exchange.request.received_ = began_;
   exchange.request.serial_ = ++server_.serial_;

@@ -128,9 +128,19 @@ class HttpConnection final : public Watch, public Timer {
   void linger();
   void discard();
   void abort();
+  void gone();
   void die();
 
-  void set_state(State state) { state_ = state; }
+  /// A request that is neither complete nor answered at once.
+  static constexpr bool active(State state) {
+    return state == State::body || state == State::handling || state == State::streaming;
+  }
+  void set_state(State state) {
+    if (active(state) != active(state_)) [[unlikely]] {
+      server_.count_active(active(state) ? 1 : -1);
+    }
+    state_ = state;
+  }
   void interest(std::uint32_t events) {
     if (interest_ != events) [[unlikely]] {
       change_interest(events);

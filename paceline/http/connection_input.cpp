@@ -15,7 +15,7 @@ void HttpConnection::ready(std::uint32_t events) {
   begin_event();
   const bool suspended = state_ == State::handling || state_ == State::streaming;
   if ((events & EPOLLERR) != 0 || ((events & EPOLLHUP) != 0 && suspended)) {
-    die();  // reset, or nobody is left to read the answer
+    gone();  // reset, or nobody is left to read the answer
   } else if ((events & EPOLLOUT) != 0) {
     continue_sending();  // what there is to read is still there in the next turn
   } else if ((events & (EPOLLIN | EPOLLHUP)) != 0) {
@@ -90,11 +90,11 @@ void HttpConnection::ready(std::uint32_t events) {
   }
   const ssize_t n = server_.loop_.kernel().receive(fd_, server_.input_);
   if (n == -EAGAIN || n == -EINTR) return;
-  if (n < 0) return die();
+  if (n < 0) return gone();
   if (n == 0) {
     peer_ended_ = true;
     if (state_ == State::head || state_ == State::body) close_after_ = true;  // never completes
-    if (unsent() == 0) return die();
+    if (unsent() == 0) return gone();
     close_after_ = true;
     return interest(EPOLLOUT);
   }

@@ -246,7 +246,7 @@ void HttpConnection::end_stream() {
   }
   exchange.producing.cancel();
   exchange.producer = nullptr;
-  if (broken_) return die();
+  if (broken_) return gone();
   if (!complete) return abort();
   if (chunked_output_) server_.output_.append(last_chunk);
   chunked_output_ = false;
@@ -298,6 +298,7 @@ Task<Result<void>> Exchange::write(std::string_view bytes) {
       if (n < 0 && n != -EAGAIN) {
         output.clear();
         record();
+        server_.aborted_by_client_.add();
         return die();
       }
       const std::size_t taken = n < 0 ? 0 : static_cast<std::size_t>(n);
@@ -372,7 +373,7 @@ bool HttpConnection::send_some() {
 
 /// The socket takes bytes again.
 void HttpConnection::continue_sending() {
-  if (!send_some()) return die();
+  if (!send_some()) return gone();
   deadline_of_state();
   if (state_ == State::streaming) {
     if (!output_full()) exchange_->drained.set();
@@ -443,7 +444,15 @@ void HttpConnection::discard() {
 /// Cut by us, so that the client sees a truncated answer.
 void HttpConnection::abort() {
   ++server_.counts_.aborted;
-  server_.aborted_counter_.add();
+  server_.aborted_by_server_.add();
+  die();
+}
+
+/// Cut by the client; in the middle of something, unless the connection was idle.
+void HttpConnection::gone() {
+  if (unsent() > 0 || (state_ != State::idle && state_ < State::lingering)) {
+    server_.aborted_by_client_.add();
+  }
   die();
 }
 

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "paceline/http/connection.h"
+#include "paceline/http/metrics.h"
 #include "paceline/http/status.h"
 
 namespace paceline {
@@ -112,15 +113,24 @@ Server::Server(Parts parts, ServerOptions options)
   }
   series_.push_back({"unmatched", "_OTHER", {}});
   series_.push_back({"refused", "_OTHER", {}});
-  if (metrics_ != nullptr) {
-    connections_gauge_ = metrics_->gauge("paceline_http_connections");
-    accepted_counter_ = metrics_->counter("paceline_http_accepted_total");
-    refused_counter_ = metrics_->counter("paceline_http_connections_refused_total");
-    accept_errors_counter_ = metrics_->counter("paceline_http_accept_errors_total");
-    aborted_counter_ = metrics_->counter("paceline_http_aborted_total");
-    sent_bytes_ = metrics_->counter("paceline_http_sent_bytes_total");
-    received_bytes_ = metrics_->counter("paceline_http_received_bytes_total");
-  }
+  if (metrics_ != nullptr) declare(*metrics_);
+}
+
+void Server::declare(MetricsBlock& metrics) {
+  using namespace http_metric;  // NOLINT: a list of them
+  active_requests_ = metrics.gauge(active_requests);
+  active_connections_ = metrics.gauge(connections, {{"state", "active"}});
+  idle_connections_ = metrics.gauge(connections, {{"state", "idle"}});
+  accepted_counter_ = metrics.counter(connections_total, {{"result", "accepted"}});
+  refused_counter_ = metrics.counter(connections_total, {{"result", "refused_limit"}});
+  accept_errors_counter_ = metrics.counter(connections_total, {{"result", "refused_fd"}});
+  aborted_by_client_ = metrics.counter(requests_aborted, {{"by", "client"}});
+  aborted_by_server_ = metrics.counter(requests_aborted, {{"by", "server"}});
+  header_timeouts_ = metrics.counter(requests_rejected, {{"reason", "header_timeout"}});
+  body_timeouts_ = metrics.counter(requests_rejected, {{"reason", "body_timeout"}});
+  handler_timeouts_ = metrics.counter(requests_rejected, {{"reason", "handler_timeout"}});
+  sent_bytes_ = metrics.counter(network_bytes, {{"direction", "sent"}});
+  received_bytes_ = metrics.counter(network_bytes, {{"direction", "received"}});
 }
 
 Server::~Server() {
@@ -148,7 +158,6 @@ void Server::accept_queued() {
 
 void Server::accepted(int fd) {
   ++counts_.accepted;
-  accepted_counter_.add();
   if (counts_.connections >= options_.connections_soft && !make_room() &&
       counts_.connections >= options_.connections_max) {
     ++counts_.refused_connections;
@@ -167,7 +176,8 @@ void Server::accepted(int fd) {
   all_.push_back(connection->node_);
   connection->interest_ = EPOLLIN;
   ++counts_.connections;
-  connections_gauge_.set(static_cast<std::int64_t>(counts_.connections));
+  accepted_counter_.add();
+  count_active(0);
   emptied_.reset();
 }
 
@@ -194,7 +204,7 @@ void Server::bury(HttpConnection& connection) {
   connection.node_.unlink();
   dead_.push_back(&connection);
   --counts_.connections;
-  connections_gauge_.set(static_cast<std::int64_t>(counts_.connections));
+  count_active(0);
   if (counts_.connections == 0) emptied_.set();
 }
 
@@ -256,13 +266,21 @@ Histogram Server::find_series(std::size_t route, unsigned status) {
   }
   Histogram made;
   if (metrics_ != nullptr) {
-    made = metrics_->histogram("http_server_request_duration_seconds",
+    made = metrics_->histogram(http_metric::request_duration,
                                {{"http_request_method", of_route.method},
                                 {"http_route", of_route.route},
                                 {"http_response_status_code", std::to_string(status)}});
   }
   of_route.by_status.emplace_back(status, made);
   return made;
+}
+
+void Server::count_active(std::int64_t change) {
+  counts_.active += static_cast<std::uint64_t>(change);
+  const auto active = static_cast<std::int64_t>(counts_.active);
+  active_requests_.set(active);
+  active_connections_.set(active);
+  idle_connections_.set(static_cast<std::int64_t>(counts_.connections) - active);
 }
 
 void Server::count_accept_error() {
@@ -275,7 +293,7 @@ void Server::count_rejected(ParseError error) {
   ++rejected_[index];
   Counter& counter = rejected_counters_[index];
   if (!counter && metrics_ != nullptr) {
-    counter = metrics_->counter("paceline_http_rejected_total", {{"reason", to_string(error)}});
+    counter = metrics_->counter(http_metric::requests_rejected, {{"reason", to_string(error)}});
   }
   counter.add();
 }

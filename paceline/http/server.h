@@ -47,6 +47,7 @@ struct ServerOptions {
 struct ServerCounts {
   std::uint64_t connections = 0;  // open now
   std::uint64_t accepted = 0;
+  std::uint64_t active = 0;  // connections that read a body, wait for a handler, or stream
   std::uint64_t requests = 0;
   std::uint64_t failed = 0;               // answered 5xx
   std::uint64_t aborted = 0;              // cut by us: write stalled, producer failed
@@ -203,7 +204,10 @@ class Server {
     return recent_;
   }
   Histogram find_series(std::size_t route, unsigned status);
+  void declare(MetricsBlock& metrics);
   void count_rejected(ParseError error);
+  /// A connection, or with 0 none, began to carry an active request, or ended to.
+  void count_active(std::int64_t change);
   void count_accept_error();
 
   Loop& loop_;
@@ -246,11 +250,17 @@ class Server {
   Histogram recent_;
   std::array<std::uint64_t, parse_error_count> rejected_{};
   std::array<Counter, parse_error_count> rejected_counters_;
-  Gauge connections_gauge_;
+  Gauge active_requests_;
+  Gauge active_connections_;
+  Gauge idle_connections_;
   Counter accepted_counter_;
   Counter refused_counter_;
   Counter accept_errors_counter_;
-  Counter aborted_counter_;
+  Counter aborted_by_client_;
+  Counter aborted_by_server_;
+  Counter header_timeouts_;
+  Counter body_timeouts_;
+  Counter handler_timeouts_;
   Counter sent_bytes_;
   Counter received_bytes_;
 };

@@ -17,9 +17,9 @@ class ServerLimitsTest : public ServerTest {
     EXPECT_TRUE(closed(client, limit));
     return loop.now() - before;
   }
-  std::uint64_t counter(std::string_view name) const {
+  std::uint64_t counter(std::string_view name, std::string_view labels) const {
     for (const auto& [key, value] : series()) {
-      if (key.name == name) return value.count;
+      if (key.name == name && key.labels == labels) return value.count;
     }
     return 0;
   }
@@ -164,7 +164,7 @@ TEST_F(ServerLimitsTest, AClientThatDoesNotReadIsCut) {
   run_for(2s);
   EXPECT_EQ(server->counts().connections, 0U);
   EXPECT_EQ(server->counts().aborted, 1U);
-  EXPECT_EQ(counter("paceline_http_aborted_total"), 1U);
+  EXPECT_EQ(counter("paceline_requests_aborted_total", R"(by="server")"), 1U);
 }
 
 TEST_F(ServerLimitsTest, AClientThatDoesNotReadGainsNothingBySendingOn) {
@@ -224,7 +224,7 @@ TEST_F(ServerLimitsTest, TooManyConnectionsAreRefused) {
   EXPECT_TRUE(closed(refused));
   EXPECT_EQ(server->counts().refused_connections, 1U);
   EXPECT_EQ(server->counts().connections, 3U);
-  EXPECT_EQ(counter("paceline_http_connections_refused_total"), 1U);
+  EXPECT_EQ(counter("paceline_connections_total", R"(result="refused_limit")"), 1U);
 }
 
 TEST_F(ServerLimitsTest, AboveTheSoftLimitTheOldestIdleOneMakesRoom) {
@@ -267,7 +267,8 @@ TEST_F(ServerLimitsTest, WhenDescriptorsRunOutItPausesAndRecovers) {
   run_for(10s);
   EXPECT_LE(loop.stats().events - events, 20U);  // it does not spin
   EXPECT_GE(server->counts().accept_errors, 5U);
-  EXPECT_EQ(counter("paceline_http_accept_errors_total"), server->counts().accept_errors);
+  EXPECT_EQ(counter("paceline_connections_total", R"(result="refused_fd")"),
+            server->counts().accept_errors);
   EXPECT_EQ(ask(before, get("/plain/y")).body, "y");
   kernel.fail_accept(0);
   waiting.send(get("/plain/z"));

@@ -36,11 +36,11 @@ TEST_F(ServerRecordsTest, RecordsWhatItDoes) {
   EXPECT_EQ(count_of(all, duration, R"(status_code="404",http_route="unmatched")"), 1U);
   EXPECT_EQ(count_of(all, duration, R"(status_code="200",http_route="/later/{ms}")"), 1U);
   EXPECT_EQ(count_of(all, duration, R"(status_code="400",http_route="refused")"), 1U);
-  EXPECT_EQ(count_of(all, "paceline_http_rejected_total", "request_line"), 1U);
-  EXPECT_EQ(count_of(all, "paceline_http_accepted_total", ""), 2U);
-  EXPECT_GE(count_of(all, "paceline_http_connections", ""), 1U);
-  EXPECT_GE(count_of(all, "paceline_http_received_bytes_total", ""), 7 * get("/none").size());
-  EXPECT_GE(count_of(all, "paceline_http_sent_bytes_total", ""), 7 * 100U);
+  EXPECT_EQ(count_of(all, "paceline_requests_rejected_total", "request_line"), 1U);
+  EXPECT_EQ(count_of(all, "paceline_connections_total", "accepted"), 2U);
+  EXPECT_GE(count_of(all, "paceline_connections", "idle"), 1U);
+  EXPECT_GE(count_of(all, "paceline_network_bytes_total", "received"), 7 * get("/none").size());
+  EXPECT_GE(count_of(all, "paceline_network_bytes_total", "sent"), 7 * 100U);
 }
 
 std::size_t lines_with(std::string_view text, std::string_view part) {

@@ -11,11 +11,14 @@ Loop::~Loop() = default;
 
 void Loop::run() {
   stopped_ = false;
-  while (!stopped_) turn();
+  Time slept = measure();
+  while (!stopped_) slept = turn_from(slept, Time::max());
 }
 
-void Loop::turn(Time until) {
-  const Time slept = measure();
+void Loop::turn(Time until) { turn_from(measure(), until); }
+
+/// `slept`: the clock's reading just now. Answers its next one, at the end of the turn.
+Time Loop::turn_from(Time slept, Time until) {
   Duration timeout = Duration::max();
   const bool yielded = !yielded_.empty();
   if (yielded || !ready_.empty()) {
@@ -25,6 +28,8 @@ void Loop::turn(Time until) {
   }
   const int count = kernel_.wait(events_, timeout);
   now_ = measure();
+  busy_since_->store(static_cast<std::uint64_t>(now_.time_since_epoch().count()),
+                     std::memory_order_relaxed);
   stats_.idle += now_ - slept;
   ++stats_.turns;
 
@@ -36,8 +41,9 @@ void Loop::turn(Time until) {
   }
   event_next_ = event_count_ = 0;
 
+  Duration late(-1);
   if (timers_.next() <= now_) {
-    const Duration late = timers_.advance(now_);
+    late = timers_.advance(now_);
     stats_.timer_late_worst = std::max(stats_.timer_late_worst, late);
     if (late > std::chrono::milliseconds(1)) ++stats_.timers_late;
   }
@@ -47,6 +53,10 @@ void Loop::turn(Time until) {
   const Duration busy = measure() - now_;
   stats_.busy += busy;
   stats_.lag_worst = std::max(stats_.lag_worst, busy);
+  if (observer_ != nullptr) observer_->turned(busy, late);
+  doing(nullptr);
+  busy_since_->store(0, std::memory_order_relaxed);
+  return measured_;
 }
 
 void Loop::run_ready() {

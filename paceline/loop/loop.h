@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 
@@ -39,6 +40,17 @@ class Watch {
   ~Watch() = default;
 };
 
+/// Told after every turn, on the loop: for histograms.
+class TurnObserver {
+ public:
+  /// `busy`: from waking until all that was ready had run. `late`: how late the latest of the
+  /// timers was that fired; negative if none did.
+  virtual void turned(Duration busy, Duration late) = 0;
+
+ protected:
+  ~TurnObserver() = default;
+};
+
 class Loop {
  public:
   /// `kernel` outlives the loop.
@@ -70,6 +82,20 @@ class Loop {
   void make_ready(Waiter& waiter);
   Kernel& kernel() { return kernel_; }
 
+  /// Borrowed until another one, or none, takes its place.
+  void observe(TurnObserver* observer) { observer_ = observer; }
+  /// What the loop is at, for a stall's report: text that outlives the loop's turn and every look
+  /// at it, or nullptr. Costs a store. Forgotten when the turn ends.
+  void doing(const char* what) { doing_.store(what, std::memory_order_relaxed); }
+  /// For other threads: what doing() said last.
+  const char* doing() const { return doing_.load(std::memory_order_relaxed); }
+  /// When the present turn began, in nanoseconds of Clock, or 0 while the loop waits: for other
+  /// threads, and in `word` for other processes. Borrowed; nullptr: a word of the loop's own.
+  const std::atomic<std::uint64_t>& busy_since() const { return *busy_since_; }
+  void share_busy_since(std::atomic<std::uint64_t>* word) {
+    busy_since_ = word != nullptr ? word : &own_busy_since_;
+  }
+
   const LoopStats& stats() const { return stats_; }
   /// Answers the stats and begins new worst values.
   LoopStats take_stats();
@@ -94,6 +120,7 @@ class Loop {
  private:
   static constexpr std::size_t kEventsMax = 256;   // events of one wait
   static constexpr std::size_t kResumesMax = 512;  // coroutines resumed before the next wait
+  Time turn_from(Time slept, Time until);
   void run_ready();
 
   Kernel& kernel_;
@@ -107,6 +134,10 @@ class Loop {
   Time now_;
   Time measured_;
   LoopStats stats_;
+  TurnObserver* observer_ = nullptr;
+  std::atomic<const char*> doing_ = nullptr;
+  std::atomic<std::uint64_t> own_busy_since_ = 0;
+  std::atomic<std::uint64_t>* busy_since_ = &own_busy_since_;
 };
 
 class [[nodiscard]] Loop::Sleep final : Timer {

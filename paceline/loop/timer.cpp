@@ -97,7 +97,7 @@ Duration TimerWheel::advance(Time now) {
     if (index(tick_, 0) == 0) cascade(1);
     collect_due(now, due);
   }
-  Duration late{0};
+  Duration late{-1};
   while (Timer* timer = due.pop_front()) {
     late = std::max(late, Duration(now - timer->at_));
     timer->fire();

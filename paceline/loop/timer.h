@@ -42,7 +42,8 @@ class TimerWheel {
     }
     return next_;
   }
-  /// Fires what is due, in the order of slots; answers how late the latest of them was.
+  /// Fires what is due, in the order of slots; answers how late the latest of them was, or what is
+  /// negative if none was due.
   Duration advance(Time now);
 
  private:

@@ -40,6 +40,14 @@ std::string label_text(std::initializer_list<MetricLabel> labels) {
   return text;
 }
 
+bool as_declared(const MetricInfo& info, std::initializer_list<MetricLabel> labels) {
+  const auto declared = std::ranges::find(info.labels, "") - info.labels.begin();
+  return static_cast<std::size_t>(declared) == labels.size() &&
+         std::ranges::all_of(labels, [&](const MetricLabel& label) {
+           return std::ranges::find(info.labels, label.name) != info.labels.end();
+         });
+}
+
 }  // namespace
 
 std::size_t metrics_block_bytes(MetricsLimits limits) {
@@ -95,21 +103,22 @@ Result<MetricsBlock> MetricsBlock::attach(std::span<std::byte> bytes) {
   return block;
 }
 
-std::atomic<std::uint64_t>* MetricsBlock::cells(MetricKind kind, std::string_view name,
+std::atomic<std::uint64_t>* MetricsBlock::cells(const MetricInfo& info,
                                                 std::initializer_list<MetricLabel> labels) {
-  check(layout::valid_name(name), "a series needs a name that Prometheus takes");
+  check(layout::valid_name(info.name), "a series needs a name that Prometheus takes");
+  check(as_declared(info, labels), "a series has the labels that its metric declares");
   layout::Entry entry;
-  entry.kind = static_cast<std::uint8_t>(kind);
-  entry.name = name;
+  entry.kind = static_cast<std::uint8_t>(info.kind);
+  entry.name = info.name;
   entry.labels = label_text(labels);
   entry.first_cell = cells_used_;
-  entry.cells = kind == MetricKind::histogram ? layout::histogram_cells : 1;
+  entry.cells = info.kind == MetricKind::histogram ? layout::histogram_cells : 1;
   layout::Header header;
   header.series_max = series_max_;
   header.cells_max = cells_max_;
   for (std::uint32_t i = 0; i < series_; ++i) {
     const std::optional<layout::Entry> known = layout::read_entry(words_, header, i);
-    if (known && known->kind == entry.kind && known->name == name &&
+    if (known && known->kind == entry.kind && known->name == info.name &&
         known->labels == entry.labels) {
       return &words_[header.cells_at() + known->first_cell];
     }
@@ -132,18 +141,30 @@ std::atomic<std::uint64_t>* MetricsBlock::cells(MetricKind kind, std::string_vie
   return &words_[header.cells_at() + entry.first_cell];
 }
 
-Counter MetricsBlock::counter(std::string_view name, std::initializer_list<MetricLabel> labels) {
-  return Counter(cells(MetricKind::counter, name, labels));
+Counter MetricsBlock::counter(const MetricInfo& info, std::initializer_list<MetricLabel> labels) {
+  check(info.kind == MetricKind::counter, "this metric is no counter");
+  return Counter(cells(info, labels));
 }
-Gauge MetricsBlock::gauge(std::string_view name, std::initializer_list<MetricLabel> labels) {
-  return Gauge(cells(MetricKind::gauge, name, labels));
+Gauge MetricsBlock::gauge(const MetricInfo& info, std::initializer_list<MetricLabel> labels) {
+  check(info.kind == MetricKind::gauge || info.kind == MetricKind::gauge_max,
+        "this metric is no gauge");
+  return Gauge(cells(info, labels));
 }
-Gauge MetricsBlock::gauge_max(std::string_view name, std::initializer_list<MetricLabel> labels) {
-  return Gauge(cells(MetricKind::gauge_max, name, labels));
-}
-Histogram MetricsBlock::histogram(std::string_view name,
+Histogram MetricsBlock::histogram(const MetricInfo& info,
                                   std::initializer_list<MetricLabel> labels) {
-  return Histogram(cells(MetricKind::histogram, name, labels));
+  check(info.kind == MetricKind::histogram, "this metric is no histogram");
+  return Histogram(cells(info, labels));
+}
+
+void Histogram::example(Duration time, std::chrono::system_clock::time_point at,
+                        std::string_view id) {
+  if (!cells_ || id.size() > layout::example_id_bytes) return;
+  layout::write_example(
+      {cells_ + layout::example_at, layout::example_cells},
+      {.duration_ns = static_cast<std::uint64_t>(std::max(time, Duration::zero()).count()),
+       .wall_ns =
+           static_cast<std::uint64_t>(std::chrono::nanoseconds(at.time_since_epoch()).count()),
+       .id = std::string(id)});
 }
 
 }  // namespace paceline

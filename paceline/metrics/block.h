@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <bit>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -11,16 +12,9 @@
 
 #include "paceline/core.h"
 #include "paceline/metrics/histogram.h"
+#include "paceline/metrics/info.h"
 
 namespace paceline {
-
-/// How the values of several seats become one.
-enum class MetricKind : std::uint8_t {
-  counter = 1,    // added; also those of processes that are gone
-  gauge = 2,      // added over the processes that live
-  gauge_max = 3,  // the highest of the processes that live
-  histogram = 4,  // added bucket by bucket; also those of processes that are gone
-};
 
 /// `route="/data/{id}"`. The order in which labels are given does not matter.
 struct MetricLabel {
@@ -49,7 +43,8 @@ class Counter {
   std::atomic<std::uint64_t>* cell_ = nullptr;
 };
 
-/// Rises and falls. A gauge of time holds nanoseconds and its name ends in `_seconds`.
+/// Rises and falls. A gauge of time holds nanoseconds and its name ends in `_seconds`; one of a
+/// share holds billionths and its name ends in `_ratio`.
 class Gauge {
  public:
   Gauge() = default;
@@ -57,6 +52,7 @@ class Gauge {
     if (cell_) cell_->store(std::bit_cast<std::uint64_t>(value), std::memory_order_relaxed);
   }
   void set(Duration time) { set(std::int64_t{time.count()}); }
+  void set_ratio(double share) { set(static_cast<std::int64_t>(share * 1e9)); }
   void add(std::int64_t n) {
     if (!cell_) return;
     const std::uint64_t old = cell_->load(std::memory_order_relaxed);
@@ -80,6 +76,9 @@ class Histogram {
     bump(cells_[0], ns * times);
     bump(cells_[1 + HistogramScale::bucket(ns)], times);
   }
+  /// Makes one record the series' example, in place of the former: the request to look for in the
+  /// log. For a few a second; ids longer than 32 bytes are no examples.
+  void example(Duration time, std::chrono::system_clock::time_point at, std::string_view id);
   bool operator==(const Histogram&) const = default;
   explicit operator bool() const { return cells_ != nullptr; }
 
@@ -115,19 +114,20 @@ class MetricsBlock {
   /// one. The former process must be gone.
   static Result<MetricsBlock> attach(std::span<std::byte> bytes);
 
-  /// The series of this kind, name and labels, made if it is not there. Nowhere-pointing when
+  /// The series of this metric with these labels, made if it is not there. Nowhere-pointing when
   /// the block is full or the text too long (name and labels together at most 240 bytes); such
-  /// a series is counted as dropped. A name that Prometheus would refuse is a bug.
-  Counter counter(std::string_view name, std::initializer_list<MetricLabel> labels = {});
-  Gauge gauge(std::string_view name, std::initializer_list<MetricLabel> labels = {});
-  Gauge gauge_max(std::string_view name, std::initializer_list<MetricLabel> labels = {});
-  Histogram histogram(std::string_view name, std::initializer_list<MetricLabel> labels = {});
+  /// a series is counted as dropped. Another kind, other label names than the declared ones, or a
+  /// name that Prometheus would refuse is a bug. `info` is not kept.
+  Counter counter(const MetricInfo& info, std::initializer_list<MetricLabel> labels = {});
+  /// MetricKind::gauge or gauge_max.
+  Gauge gauge(const MetricInfo& info, std::initializer_list<MetricLabel> labels = {});
+  Histogram histogram(const MetricInfo& info, std::initializer_list<MetricLabel> labels = {});
 
   std::uint32_t series() const { return series_; }
 
  private:
   MetricsBlock(std::span<std::atomic<std::uint64_t>> words, MetricsLimits limits);
-  std::atomic<std::uint64_t>* cells(MetricKind kind, std::string_view name,
+  std::atomic<std::uint64_t>* cells(const MetricInfo& info,
                                     std::initializer_list<MetricLabel> labels);
 
   std::span<std::atomic<std::uint64_t>> words_;

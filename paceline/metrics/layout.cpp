@@ -100,6 +100,46 @@ void write_entry(std::span<Word> words, std::uint32_t index, const Entry& entry)
   }
 }
 
+// All accesses are acquires and releases, as everywhere here: whoever sees a new word also sees
+// that the version was odd before it.
+void write_example(std::span<Word> cells, const Example& example) {
+  const std::uint64_t version = cells[0].load(std::memory_order_relaxed) | 1;
+  cells[0].store(version, std::memory_order_relaxed);
+  cells[1].store(example.duration_ns, std::memory_order_release);
+  cells[2].store(example.wall_ns, std::memory_order_release);
+  cells[3].store(example.id.size(), std::memory_order_release);
+  for (std::size_t i = 4; i < example_cells; ++i) {
+    std::uint64_t word = 0;
+    const std::size_t from = std::min((i - 4) * 8, example.id.size());
+    std::memcpy(&word, example.id.data() + from,
+                std::min<std::size_t>(8, example.id.size() - from));
+    cells[i].store(word, std::memory_order_release);
+  }
+  cells[0].store(version + 1, std::memory_order_release);
+}
+
+std::optional<Example> read_example(std::span<const Word> cells) {
+  const std::uint64_t version = cells[0].load(std::memory_order_acquire);
+  if (version == 0 || version % 2 != 0) return {};
+  Example example{.duration_ns = cells[1].load(std::memory_order_acquire),
+                  .wall_ns = cells[2].load(std::memory_order_acquire),
+                  .id = {}};
+  const std::uint64_t size = cells[3].load(std::memory_order_acquire);
+  char id[example_id_bytes];
+  for (std::size_t i = 4; i < example_cells; ++i) {
+    const std::uint64_t word = cells[i].load(std::memory_order_acquire);
+    std::memcpy(id + (i - 4) * 8, &word, 8);
+  }
+  if (size > example_id_bytes || cells[0].load(std::memory_order_acquire) != version) return {};
+  example.id.assign(id, size);
+  const auto plain = [](char c) { return c > ' ' && c < 0x7f && c != '"' && c != '\\'; };
+  if (example.wall_ns > INT64_MAX || example.duration_ns > INT64_MAX ||
+      !std::ranges::all_of(example.id, plain)) {
+    return {};
+  }
+  return example;
+}
+
 bool valid_name(std::string_view name) {
   const auto letter = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == ':';

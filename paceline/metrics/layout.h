@@ -3,7 +3,8 @@
 //              release), series dropped
 //   directory  series_max entries of 32 words: kind | name bytes << 8 | label bytes << 16,
 //              first cell | cells << 32, then the name and the labels
-//   cells      cells_max words; every series starts on its own cache line
+//   cells      cells_max words; every series starts on its own cache line; a histogram has its
+//              sum, its buckets, and an example
 #pragma once
 
 #include <atomic>
@@ -21,13 +22,16 @@ namespace paceline::metrics_layout {
 using Word = std::atomic<std::uint64_t>;
 static_assert(sizeof(Word) == 8 && Word::is_always_lock_free);
 
-inline constexpr std::uint64_t magic = 0x31'54'45'4d'45'43'41'50;  // "PACEMET1"
+inline constexpr std::uint64_t magic = 0x32'54'45'4d'45'43'41'50;  // "PACEMET2"
 inline constexpr std::size_t header_words = 8;
 inline constexpr std::size_t entry_words = 32;
 inline constexpr std::size_t text_bytes = (entry_words - 2) * 8;
 inline constexpr std::size_t line_cells = 8;  // a cache line
-inline constexpr std::size_t histogram_cells =
-    HistogramScale::buckets + 1;  // the sum, then buckets
+inline constexpr std::size_t example_id_bytes = 32;
+inline constexpr std::size_t example_cells = 4 + example_id_bytes / 8;
+inline constexpr std::size_t example_at = 1 + HistogramScale::buckets;
+// The sum, the buckets, the example.
+inline constexpr std::size_t histogram_cells = example_at + example_cells;
 
 inline constexpr std::size_t magic_at = 0;
 inline constexpr std::size_t incarnation_at = 1;
@@ -67,6 +71,18 @@ std::optional<Header> read_header(std::span<const Word> words);
 std::optional<Entry> read_entry(std::span<const Word> words, const Header& header,
                                 std::uint32_t index);
 void write_entry(std::span<Word> words, std::uint32_t index, const Entry& entry);
+
+/// One record of a histogram that can be found again.
+struct Example {
+  std::uint64_t duration_ns = 0;
+  std::uint64_t wall_ns = 0;
+  std::string id;
+};
+/// Its words: a version that is odd while they are written, duration, wall time, the id's size,
+/// the id.
+void write_example(std::span<Word> cells, const Example& example);
+/// None when there is none, or it was being written.
+std::optional<Example> read_example(std::span<const Word> cells);
 
 /// [a-zA-Z_:][a-zA-Z0-9_:]*, the names that Prometheus takes.
 bool valid_name(std::string_view name);

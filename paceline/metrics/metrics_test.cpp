@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <memory>
@@ -44,6 +45,30 @@ MetricsBlock block_at(std::span<std::byte> bytes, MetricsLimits limits = small) 
   return *block;
 }
 
+/// Declares and registers at once. Names of a program are literals; those of these tests may not
+/// be.
+MetricInfo info_of(MetricKind kind, std::string_view name,
+                   std::initializer_list<MetricLabel> labels) {
+  MetricInfo info{.name = name, .kind = kind};
+  std::ranges::transform(labels, info.labels.begin(), &MetricLabel::name);
+  return info;
+}
+Counter counter(MetricsBlock& block, std::string_view name,
+                std::initializer_list<MetricLabel> labels = {}) {
+  return block.counter(info_of(MetricKind::counter, name, labels), labels);
+}
+Gauge gauge(MetricsBlock& block, std::string_view name,
+            std::initializer_list<MetricLabel> labels = {}) {
+  return block.gauge(info_of(MetricKind::gauge, name, labels), labels);
+}
+Gauge gauge_max(MetricsBlock& block, std::string_view name) {
+  return block.gauge(info_of(MetricKind::gauge_max, name, {}));
+}
+Histogram histogram(MetricsBlock& block, std::string_view name,
+                    std::initializer_list<MetricLabel> labels = {}) {
+  return block.histogram(info_of(MetricKind::histogram, name, labels), labels);
+}
+
 std::uint64_t count_of(const MetricsTotals& totals, std::string_view name,
                        std::string_view labels = "") {
   const auto at = totals.find({std::string(name), std::string(labels), MetricKind::counter});
@@ -53,9 +78,9 @@ std::uint64_t count_of(const MetricsTotals& totals, std::string_view name,
 TEST(MetricsBlock, WhatIsWrittenIsRead) {
   Seats seats(1);
   MetricsBlock block = block_at(seats.bytes(0));
-  Counter requests = block.counter("requests_total", {{"status", "200"}, {"route", "/data/{id}"}});
-  Gauge connections = block.gauge("connections");
-  Histogram duration = block.histogram("request_duration_seconds");
+  Counter requests = counter(block, "requests_total", {{"status", "200"}, {"route", "/data/{id}"}});
+  Gauge connections = gauge(block, "connections");
+  Histogram duration = histogram(block, "request_duration_seconds");
   requests.add();
   requests.add(4);
   connections.set(-3);
@@ -75,12 +100,64 @@ TEST(MetricsBlock, WhatIsWrittenIsRead) {
   EXPECT_EQ(times.sum_ns(), 399'000'000u);
 }
 
+TEST(MetricsBlock, EveryDeclaredBoundIsOneOfTheScale) {
+  for (const auto bounds :
+       {std::span<const Duration>(kRequestBounds), std::span<const Duration>(kLoopBounds)}) {
+    EXPECT_TRUE(std::ranges::is_sorted(bounds, std::ranges::less_equal()));
+    for (const Duration bound : bounds) {
+      const auto ns = static_cast<std::uint64_t>(bound.count());
+      EXPECT_EQ(HistogramScale::lower_ns(HistogramScale::bucket(ns)), ns) << ns;
+    }
+  }
+}
+
+TEST(MetricsBlock, AnotherKindOrOtherLabelsThanDeclaredAreABug) {
+  Seats seats(1);
+  MetricsBlock block = block_at(seats.bytes(0));
+  const MetricInfo info{.name = "a_total", .labels = {"route"}};
+  EXPECT_TRUE(block.counter(info, {{"route", "/"}}));
+  EXPECT_DEATH(block.gauge(info, {{"route", "/"}}), "no gauge");
+  EXPECT_DEATH(block.counter(info), "labels");
+  EXPECT_DEATH(block.counter(info, {{"path", "/"}}), "labels");
+}
+
+TEST(MetricsBlock, TheNameSaysTheUnit) {
+  EXPECT_EQ(metric_unit("process_cpu_seconds_total"), 1e-9);
+  EXPECT_EQ(metric_unit("paceline_loop_lag_max_seconds"), 1e-9);
+  EXPECT_EQ(metric_unit("paceline_loop_utilization_ratio"), 1e-9);
+  EXPECT_EQ(metric_unit("paceline_cache_bytes"), 1.0);
+  EXPECT_EQ(metric_unit("paceline_writes_total"), 1.0);
+}
+
+TEST(MetricsBlock, AHistogramKeepsOneExample) {
+  using namespace std::chrono;
+  Seats seats(1);
+  MetricsBlock block = block_at(seats.bytes(0));
+  Histogram times = histogram(block, "t_seconds");
+  const auto examples = [&] {
+    const Result<MetricsSnapshot> read = read_metrics(seats.bytes(0));
+    return read->series.at({"t_seconds", "", MetricKind::histogram}).examples;
+  };
+  EXPECT_TRUE(examples().empty());
+  times.example(3ms, system_clock::time_point(1s), "0123456789abcdef");
+  times.example(7ms, system_clock::time_point(2s), "an-id-of-32-bytes-is-the-longest");
+  ASSERT_EQ(examples().size(), 1u);
+  EXPECT_EQ(examples()[0].duration, 7ms);
+  EXPECT_EQ(examples()[0].time, system_clock::time_point(2s));
+  EXPECT_EQ(examples()[0].id, "an-id-of-32-bytes-is-the-longest");
+  times.example(9ms, system_clock::time_point(3s), "this-id-has-33-bytes-and-is-too-l");
+  EXPECT_EQ(examples()[0].duration, 7ms);
+  times.example(9ms, system_clock::time_point(3s), "quote\"");  // as only a wild process writes
+  EXPECT_TRUE(examples().empty());
+  Histogram{}.example(1ms, {}, "x");
+}
+
 TEST(MetricsBlock, TheSameNameAndLabelsAreTheSameSeries) {
   Seats seats(1);
   MetricsBlock block = block_at(seats.bytes(0));
-  block.counter("a_total", {{"x", "1"}, {"y", "2"}}).add(1);
-  block.counter("a_total", {{"y", "2"}, {"x", "1"}}).add(2);
-  block.gauge("a_total", {{"x", "1"}, {"y", "2"}}).set(9);
+  counter(block, "a_total", {{"x", "1"}, {"y", "2"}}).add(1);
+  counter(block, "a_total", {{"y", "2"}, {"x", "1"}}).add(2);
+  gauge(block, "a_total", {{"x", "1"}, {"y", "2"}}).set(9);
   EXPECT_EQ(block.series(), 2u);
   const Result<MetricsSnapshot> read = read_metrics(seats.bytes(0));
   ASSERT_TRUE(read);
@@ -90,7 +167,7 @@ TEST(MetricsBlock, TheSameNameAndLabelsAreTheSameSeries) {
 TEST(MetricsBlock, LabelValuesCannotForgeALine) {
   Seats seats(1);
   MetricsBlock block = block_at(seats.bytes(0));
-  block.counter("a_total", {{"route", "q\"b\\n\nx\r"}}).add(1);
+  counter(block, "a_total", {{"route", "q\"b\\n\nx\r"}}).add(1);
   const Result<MetricsSnapshot> read = read_metrics(seats.bytes(0));
   ASSERT_TRUE(read);
   EXPECT_EQ(count_of(read->series, "a_total", R"(route="q\"b\\n\nx ")"), 1u);
@@ -100,12 +177,12 @@ TEST(MetricsBlock, AFullBlockDropsAndCounts) {
   Seats seats(1);
   MetricsBlock block = block_at(seats.bytes(0));
   for (int i = 0; i < 8; ++i) {
-    EXPECT_TRUE(block.counter("c" + std::to_string(i)));
+    EXPECT_TRUE(counter(block, "c" + std::to_string(i)));
   }
-  Counter none = block.counter("c8");
+  Counter none = counter(block, "c8");
   EXPECT_FALSE(none);
   none.add(7);
-  EXPECT_FALSE(block.counter("c" + std::string(240, 'x')));
+  EXPECT_FALSE(counter(block, "c" + std::string(240, 'x')));
   const Result<MetricsSnapshot> read = read_metrics(seats.bytes(0));
   ASSERT_TRUE(read);
   EXPECT_EQ(count_of(read->series, "paceline_metrics_series_dropped_total"), 2u);
@@ -114,9 +191,9 @@ TEST(MetricsBlock, AFullBlockDropsAndCounts) {
 TEST(MetricsBlock, HistogramsBeyondTheLimitAreDroppedAndHarmless) {
   Seats seats(1, {.series_max = 2, .histograms_max = 2});
   MetricsBlock block = block_at(seats.bytes(0), {.series_max = 2, .histograms_max = 2});
-  EXPECT_TRUE(block.histogram("a_seconds"));
-  EXPECT_TRUE(block.histogram("b_seconds"));
-  Histogram none = block.histogram("c_seconds");
+  EXPECT_TRUE(histogram(block, "a_seconds"));
+  EXPECT_TRUE(histogram(block, "b_seconds"));
+  Histogram none = histogram(block, "c_seconds");
   EXPECT_FALSE(none);
   none.record(1s);
   Histogram{}.record(1s);
@@ -134,15 +211,15 @@ TEST(MetricsReader, SeatsAreAddedByKind) {
   Seats seats(2);
   MetricsBlock first = block_at(seats.bytes(0));
   MetricsBlock second = block_at(seats.bytes(1));
-  first.counter("requests_total").add(10);
-  second.counter("only_second_total").add(1);
-  second.counter("requests_total").add(5);
-  first.gauge("connections").set(3);
-  second.gauge("connections").set(4);
-  first.gauge_max("lag_seconds").set(9ms);
-  second.gauge_max("lag_seconds").set(7ms);
-  first.histogram("t_seconds").record(1ms);
-  second.histogram("t_seconds").record(1ms);
+  counter(first, "requests_total").add(10);
+  counter(second, "only_second_total").add(1);
+  counter(second, "requests_total").add(5);
+  gauge(first, "connections").set(3);
+  gauge(second, "connections").set(4);
+  gauge_max(first, "lag_seconds").set(9ms);
+  gauge_max(second, "lag_seconds").set(7ms);
+  histogram(first, "t_seconds").record(1ms);
+  histogram(second, "t_seconds").record(1ms);
 
   MetricsReader reader;
   MetricsSeat list[] = {{seats.bytes(0)}, {seats.bytes(1)}};
@@ -167,9 +244,9 @@ TEST(MetricsReader, ASuccessorGoesOnWhereACrashedWriterStopped) {
   ASSERT_GE(child, 0);
   if (child == 0) {
     MetricsBlock block = block_at(seats.bytes(0));
-    block.counter("requests_total").add(41);
-    block.gauge("connections").set(5);
-    block.histogram("t_seconds").record(3ms);
+    counter(block, "requests_total").add(41);
+    gauge(block, "connections").set(5);
+    histogram(block, "t_seconds").record(3ms);
     kill(getpid(), SIGKILL);
     _exit(1);
   }
@@ -182,8 +259,8 @@ TEST(MetricsReader, ASuccessorGoesOnWhereACrashedWriterStopped) {
   EXPECT_EQ(count_of(reader.read(list), "requests_total"), 41u);
 
   MetricsBlock next = block_at(seats.bytes(0));
-  next.counter("requests_total").add(1);
-  next.histogram("t_seconds").record(4ms);
+  counter(next, "requests_total").add(1);
+  histogram(next, "t_seconds").record(4ms);
   list[0].state = SeatLife::live;
   const MetricsTotals totals = reader.read(list);
   EXPECT_EQ(count_of(totals, "requests_total"), 42u);
@@ -197,9 +274,9 @@ TEST(MetricsReader, CountersNeverGoBackWhenASeatIsFormattedAnew) {
   MetricsSeat list[] = {{seats.bytes(0)}};
   {
     MetricsBlock block = block_at(seats.bytes(0));
-    block.counter("requests_total").add(10);
-    block.gauge("connections").set(2);
-    block.histogram("t_seconds").record(3ms);
+    counter(block, "requests_total").add(10);
+    gauge(block, "connections").set(2);
+    histogram(block, "t_seconds").record(3ms);
   }
   EXPECT_EQ(count_of(reader.read(list), "requests_total"), 10u);
 
@@ -209,8 +286,8 @@ TEST(MetricsReader, CountersNeverGoBackWhenASeatIsFormattedAnew) {
   EXPECT_EQ(reader.unreadable(), 1u);
   MetricsBlock anew = block_at(seats.bytes(0));
   EXPECT_EQ(count_of(reader.read(list), "requests_total"), 10u);
-  anew.counter("requests_total").add(1);
-  anew.histogram("t_seconds").record(3ms);
+  counter(anew, "requests_total").add(1);
+  histogram(anew, "t_seconds").record(3ms);
   for (int i = 0; i < 3; ++i) {
     const MetricsTotals totals = reader.read(list);
     EXPECT_EQ(count_of(totals, "requests_total"), 11u);
@@ -227,15 +304,15 @@ TEST(MetricsReader, RandomBytesNeverReachOutsideTheBlock) {
     const std::unique_ptr<std::uint64_t[]> words(new std::uint64_t[size / 8]());
     const std::span<std::byte> bytes = std::as_writable_bytes(std::span(words.get(), size / 8));
     MetricsBlock block = block_at(bytes);
-    block.counter("a_total", {{"x", "1"}}).add(1);
-    block.histogram("b_seconds").record(1ms);
+    counter(block, "a_total", {{"x", "1"}}).add(1);
+    histogram(block, "b_seconds").record(1ms);
     for (int i = 0; i < 3; ++i) {
       bytes[8 + random() % (8 * 8 + 2 * 256 - 8)] = static_cast<std::byte>(random());
     }
     const Result<MetricsSnapshot> read = read_metrics(bytes);
     if (!read) EXPECT_EQ(read.error().code, Code::corrupt);
     MetricsBlock next = block_at(bytes);
-    next.counter("c_total").add(1);
+    counter(next, "c_total").add(1);
   }
 }
 
@@ -249,9 +326,9 @@ TEST(MetricsThreads, AReaderSeesWholeSeriesAndRisingCountersWhileWritersWork) {
     threads.emplace_back([&, w] {
       MetricsBlock block = block_at(seats.bytes(w), limits);
       for (int i = 0; i < 150; ++i) {
-        Counter counter = block.counter("c_total", {{"i", std::to_string(i)}});
-        for (int n = 0; n < 20; ++n) counter.add();
-        if (i % 3 == 0) block.histogram("h_seconds", {{"i", std::to_string(i)}}).record(1ms);
+        Counter each = counter(block, "c_total", {{"i", std::to_string(i)}});
+        for (int n = 0; n < 20; ++n) each.add();
+        if (i % 3 == 0) histogram(block, "h_seconds", {{"i", std::to_string(i)}}).record(1ms);
       }
       --running;
     });

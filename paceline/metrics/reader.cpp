@@ -23,6 +23,14 @@ MetricValue read_value(std::span<const layout::Word> cells, MetricKind kind) {
       buckets[i] = cells[1 + i].load(std::memory_order_acquire);
     }
     value.histogram = HistogramTotals(std::move(buckets), cells[0].load(std::memory_order_acquire));
+    if (std::optional<layout::Example> example =
+            layout::read_example(cells.subspan(layout::example_at, layout::example_cells))) {
+      const std::chrono::nanoseconds wall(static_cast<std::int64_t>(example->wall_ns));
+      value.examples.push_back(
+          {.duration = Duration(static_cast<std::int64_t>(example->duration_ns)),
+           .time = std::chrono::system_clock::time_point(wall),
+           .id = std::move(example->id)});
+    }
     return value;
   }
   const std::uint64_t cell = cells[0].load(std::memory_order_acquire);
@@ -45,6 +53,10 @@ void merge(MetricsTotals& totals, const MetricsTotals& series, SeatLife state) {
     MetricValue& total = at->second;
     total.count += value.count;
     total.histogram.merge(value.histogram);
+    // An example is a fact, not a sum: those of a process that is gone are not kept.
+    if (state == SeatLife::live) {
+      total.examples.insert(total.examples.end(), value.examples.begin(), value.examples.end());
+    }
     if (key.kind == MetricKind::gauge_max) {
       total.level = fresh ? value.level : std::max(total.level, value.level);
     } else {
@@ -63,8 +75,8 @@ Result<MetricsSnapshot> read_metrics(std::span<const std::byte> bytes) {
   if (!header) return fail(Code::corrupt, "no block of metrics here");
   MetricsSnapshot snapshot;
   snapshot.incarnation = header->incarnation;
-  snapshot.series[{"paceline_metrics_series_dropped_total", "", MetricKind::counter}].count =
-      header->dropped;
+  const MetricInfo& dropped = block_metrics().front();
+  snapshot.series[{std::string(dropped.name), "", dropped.kind}].count = header->dropped;
   for (std::uint32_t i = 0; i < header->series; ++i) {
     std::optional<layout::Entry> entry = layout::read_entry(words, *header, i);
     if (!entry) {

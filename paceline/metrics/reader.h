@@ -2,6 +2,7 @@
 // belong to other processes and are not trusted; nothing here waits for anybody.
 #pragma once
 
+#include <chrono>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
@@ -23,11 +24,19 @@ struct MetricKey {
   auto operator<=>(const MetricKey&) const = default;
 };
 
+/// One record of a histogram, by the id that the log shows: an exemplar of OpenMetrics.
+struct MetricExample {
+  Duration duration{0};
+  std::chrono::system_clock::time_point time;
+  std::string id;  // printable, without quotes and backslashes
+};
+
 /// A counter's or gauge's number, or a histogram.
 struct MetricValue {
   std::uint64_t count = 0;  // of a counter
   std::int64_t level = 0;   // of a gauge
   HistogramTotals histogram;
+  std::vector<MetricExample> examples;  // of a histogram: at most one of each seat
 };
 
 using MetricsTotals = std::map<MetricKey, MetricValue>;

@@ -7,6 +7,7 @@
 #include "paceline/service/answer.h"
 #include "paceline/service/check.h"
 #include "paceline/service/endpoint.h"
+#include "paceline/service/metrics.h"
 #include "paceline/service/writes.h"
 
 namespace paceline {
@@ -259,32 +260,32 @@ std::string DataServiceBody::index() const {
 
 void DataServiceBody::declare(MetricsBlock& metrics) {
   const auto requests = [&metrics](std::string_view result) {
-    return metrics.counter("paceline_cache_requests_total", {{"level", "l1"}, {"result", result}});
+    return metrics.counter(service_metric::cache_requests, {{"level", "l1"}, {"result", result}});
   };
   series_.hit = requests("hit");
   series_.miss = requests("miss");
   series_.expired = requests("expired");
   series_.outdated = requests("outdated");
   const MetricLabel l1{"level", "l1"};
-  series_.evictions = metrics.counter("paceline_cache_evictions_total", {l1});
-  series_.entries = metrics.gauge("paceline_cache_entries", {l1});
-  series_.bytes = metrics.gauge("paceline_cache_bytes", {l1});
-  series_.loads = metrics.counter("paceline_cache_loads_total");
-  series_.joined = metrics.counter("paceline_cache_loads_joined_total");
-  series_.refused = metrics.counter("paceline_cache_loads_refused_total");
+  series_.evictions = metrics.counter(service_metric::cache_evictions, {l1});
+  series_.entries = metrics.gauge(service_metric::cache_entries, {l1});
+  series_.bytes = metrics.gauge(service_metric::cache_bytes, {l1});
+  series_.loads = metrics.counter(service_metric::cache_loads);
+  series_.joined = metrics.counter(service_metric::cache_coalesced);
+  series_.refused = metrics.counter(service_metric::cache_loads_refused);
   const auto reads = [&metrics](std::string_view place) {
-    return metrics.counter("paceline_sqlite_reads_total", {{"place", place}});
+    return metrics.counter(service_metric::sqlite_reads, {{"place", place}});
   };
   series_.reads_loop = reads("loop");
   series_.reads_pool = reads("pool");
-  series_.writes = metrics.counter("paceline_writes_total");
+  series_.writes = metrics.counter(service_metric::writes);
   const auto failed = [&metrics](std::string_view reason) {
-    return metrics.counter("paceline_writes_failed_total", {{"reason", reason}});
+    return metrics.counter(service_metric::writes_failed, {{"reason", reason}});
   };
   series_.unavailable = failed("unavailable");
   series_.unknown = failed("outcome_unknown");
   series_.exhausted = failed("exhausted");
-  series_.in_flight = metrics.gauge("paceline_writes_in_flight");
+  series_.in_flight = metrics.gauge(service_metric::writes_in_flight);
 }
 
 void DataServiceBody::publish() {

@@ -12,6 +12,7 @@
 #include "paceline/service/check.h"
 #include "paceline/service/link_codec.h"
 #include "paceline/service/mailbox.h"
+#include "paceline/service/metrics.h"
 #include "paceline/service/write_effects.h"
 
 namespace paceline {
@@ -258,13 +259,13 @@ void KeeperBody::publish() {
   stats_.links = links_.size();
   if (metrics_ == nullptr) return;
   const WriterStats writer = writer_->stats();
-  const auto gauge = [this](std::string_view name, std::uint64_t value) {
-    metrics_->gauge(name).set(static_cast<std::int64_t>(value));
+  const auto gauge = [this](const MetricInfo& info, std::uint64_t value) {
+    metrics_->gauge(info).set(static_cast<std::int64_t>(value));
   };
-  gauge("paceline_keeper_links", stats_.links);
-  gauge("paceline_keeper_queue_depth", writer.queued);
-  gauge("paceline_keeper_in_flight", pending_.size());
-  gauge("paceline_sqlite_wal_pages", writer.wal_pages);
+  gauge(service_metric::keeper_links, stats_.links);
+  gauge(service_metric::keeper_queue, writer.queued);
+  gauge(service_metric::keeper_in_flight, pending_.size());
+  gauge(service_metric::sqlite_wal_pages, writer.wal_pages);
 }
 
 }  // namespace
