@@ -27,11 +27,17 @@ const showPanels = panels();
 
 // ---- what is on top ------------------------------------------------------------------------
 
-function showTop({ instance = {}, state, reasons = [] }) {
+/** What stands beside "Healthy": an unknown goal is not a met one. */
+function verdict(goals) {
+  const met = goals.filter((goal) => goal.state === "met").length;
+  return met === goals.length ? "all goals met" : `${met} of ${goals.length} goals met`;
+}
+
+function showTop({ instance = {}, state, reasons = [], goals = [] }) {
   const phase = instance.phase && instance.phase !== "running" ? instance.phase : "";
   mark(byId("state"), "state", state);
   say(byId("state-word"), phase ? phase[0].toUpperCase() + phase.slice(1) : WORDS[state] ?? state);
-  say(byId("state-note"), reasons.length ? "" : state === "green" ? "all goals met" : "");
+  say(byId("state-note"), reasons.length || !goals.length ? "" : verdict(goals));
   say(byId("name"), instance.name || "Paceline");
   say(byId("address"), (instance.listen ?? []).join(", "));
   keyed(byId("reasons"), reasons, (reason) => reason, () => {
@@ -65,11 +71,20 @@ function showStale(age) {
 function draw() {
   if (!snapshot || document.hidden) return;
   const history = histories[range];
-  for (const card of cards) card.update(history, snapshot);
-  for (const chart of charts) chart.update(history, snapshot);
-  stalls.update(snapshot);
-  showWorkers(snapshot);
-  showPanels(snapshot);
+  for (const card of cards) attempt(() => card.update(history, snapshot));
+  for (const chart of charts) attempt(() => chart.update(history, snapshot));
+  attempt(() => stalls.update(snapshot));
+  attempt(() => showWorkers(snapshot));
+  attempt(() => showPanels(snapshot));
+}
+
+/** A part that cannot show a frame must not take the others with it. */
+function attempt(part) {
+  try {
+    part();
+  } catch (error) {
+    console.error(error);
+  }
 }
 
 async function loadHistory(name) {
@@ -122,8 +137,9 @@ byId("sign-in-form").addEventListener("submit", async (event) => {
 });
 
 const THEMES = ["auto", "dark", "light"];
+let theme = remembered("theme", THEMES[0]);
 
-function useTheme(theme) {
+function useTheme() {
   const root = document.documentElement;
   if (theme === "auto") delete root.dataset.theme;
   else root.dataset.theme = theme;
@@ -138,11 +154,11 @@ function repaint() {
 }
 
 byId("theme").addEventListener("click", () => {
-  const next = (THEMES.indexOf(remembered("theme", "auto")) + 1) % THEMES.length;
-  remember("theme", THEMES[next]);
-  useTheme(THEMES[next]);
+  theme = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
+  remember("theme", theme);
+  useTheme();
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
 
-useTheme(remembered("theme", "auto"));
+useTheme();
 feed.open();

@@ -10,7 +10,7 @@ export class SignInNeeded extends Error {}
 
 export async function getJson(path) {
   const answer = await fetch(path, { headers: { Accept: "application/json" } });
-  if (answer.status === 401 || answer.status === 403) throw new SignInNeeded(path);
+  if (answer.status === 401) throw new SignInNeeded(path);
   if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
   return answer.json();
 }

@@ -85,8 +85,8 @@ export function lasting(value) {
 export const text = ([number, unit]) =>
   !unit ? number : unit.startsWith("/") ? number + unit : number + GAP + unit;
 
-/** For an axis, where every label has the same digits anyway: 10 ms instead of 10.0 ms. */
-export const tick = ([number, unit]) => text([number.replace(/\.0+$/, ""), unit]);
+/** For an axis, and for goals: 10 ms instead of 10.0 ms. */
+export const tick = ([number, unit]) => text([number.replace(/\.0+$|(\.\d*[1-9])0+$/, "$1"), unit]);
 
 /** A goal's value by the unit that the snapshot names. */
 export function byUnit(value, unit) {

@@ -2,7 +2,7 @@
 // dependencies; what stands beside the memory chart; the monitor's own figures.
 
 import { byId, h, keyed, mark, say, share } from "./dom.js";
-import { availability, bytes, byUnit, count, lasting, moment, rate, ratio, seconds, text }
+import { availability, bytes, byUnit, count, lasting, moment, rate, ratio, seconds, text, tick }
   from "./format.js";
 
 /** One line that says that there is nothing, in place of an empty list. */
@@ -202,6 +202,7 @@ function routes(snapshot) {
       update(one) {
         say(method, one.method);
         say(path, one.route);
+        cells[0].title = one.route;
         say(cells[1], text(rate(one.rate)));
         say(cells[2], text(seconds(one.p95)));
         say(cells[3], text(ratio(one.error_ratio)));
@@ -225,13 +226,11 @@ function memory(snapshot) {
               part: host.ratio, kind: "host" });
   if (limit) {
     const worst = Math.max(0, ...(snapshot.workers ?? []).map((one) => one.pss ?? one.rss ?? 0));
-    rows.push({ name: "Largest worker", value: `${text(ratio(worst / limit))} of ` +
+    rows.push({ name: "Worst worker", value: `${text(ratio(worst / limit))} of ` +
                 `${text(bytes(limit))}`, part: worst / limit, kind: "host" });
   }
-  if (pressure) {
-    rows.push({ name: "Pressure", value: ["cpu", "memory", "io"].map((key) =>
-      `${key} ${text(ratio(pressure[key]))}`).join(" · "), kind: "words" });
-  }
+  say(byId("pressure"), pressure ? `pressure: ${["cpu", "memory", "io"].map((key) =>
+    `${key} ${text(ratio(pressure[key]))}`).join(", ")}` : "");
   keyed(byId("memory-kinds"), rows, (row) => row.name, () => {
     const [name, value, line] = [h("dt"), h("dd"), h("i", { class: "bar", "aria-hidden": "true" })];
     const root = h("div", {}, name, value, line);
@@ -267,7 +266,7 @@ export function panels() {
     showBudget(snapshot.availability ?? {});
     const { goal, period_s } = snapshot.availability ?? {};
     say(byId("availability-note"), goal == null ? ""
-      : `goal ${text(availability(goal))} over ${text(lasting(period_s))}`);
+      : `goal ${tick(availability(goal))} over ${text(lasting(period_s))}`);
     alerts(snapshot);
     incidents(snapshot);
     dependencies(snapshot);

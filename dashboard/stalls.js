@@ -50,9 +50,9 @@ export function stallsDialog() {
         },
       };
     });
-    const text = chosen ? JSON.stringify(chosen) : "";
-    if (byId("stall").shown !== text) {
-      byId("stall").shown = text;
+    const version = chosen ? JSON.stringify(chosen) : "";
+    if (byId("stall").shown !== version) {
+      byId("stall").shown = version;
       byId("stall").replaceChildren(...(chosen ? detail(chosen)
         : [h("p", { class: "quiet" }, "No stall so far.")]));
     }

@@ -25,7 +25,8 @@ const COLUMNS = [
   { name: "PSS", of: (w) => w.pss, show: (w) => text(bytes(w.pss)),
     help: "Resident memory; shared pages count once in all" },
   { name: "Cache", of: (w) => w.cache, show: (w) => text(bytes(w.cache)) },
-  { name: "Connections", of: (w) => w.connections, show: (w) => text(count(w.connections)) },
+  { name: "Conns", of: (w) => w.connections, show: (w) => text(count(w.connections)),
+    help: "Open connections" },
 ];
 
 const SPECIAL = {
