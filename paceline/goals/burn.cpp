@@ -13,8 +13,9 @@ using Seconds = std::chrono::duration<double>;
 /// `window` of 30 days, as a window of `period`.
 Duration scale(Duration window, Duration period) {
   const double factor = Seconds(period).count() / Seconds(Slo{}.period).count();
-  const double ns = std::round(static_cast<double>(window.count()) * factor);
-  return std::max(kBurnWindowMin, Duration(static_cast<std::int64_t>(ns)));
+  // Prometheus knows milliseconds and nothing smaller.
+  const double ms = std::round(static_cast<double>(window / std::chrono::milliseconds(1)) * factor);
+  return std::max(kBurnWindowMin, Duration(std::chrono::milliseconds(std::llround(ms))));
 }
 
 }  // namespace

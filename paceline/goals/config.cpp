@@ -80,13 +80,6 @@ constexpr std::array<Known, 7> kKnown = {{
 
 using Seconds = std::chrono::duration<double>;
 
-/// The bound that the histogram knows: the goal's, or the next lower one.
-Duration effective_bound(const Goal& goal) {
-  const auto ns = static_cast<std::uint64_t>(std::llround(goal.bound * 1e9));
-  const std::uint64_t lower = HistogramScale::lower_ns(HistogramScale::bucket(ns));
-  return Duration(static_cast<std::int64_t>(lower));
-}
-
 /// Why an alert on this goal could never fire, or nothing.
 std::string never_fires(const Goal& goal) {
   const std::string text = "\"" + format_goal(goal) +
@@ -205,6 +198,12 @@ const Goal* Goals::find(std::string_view name) const {
 std::span<const ConfigKey> goals_config_keys() { return kKeys; }
 
 Result<Goals> read_goals(const ConfigSection& config) { return Reader(config).read(); }
+
+Duration effective_bound(const Goal& goal) {
+  const auto ns = static_cast<std::uint64_t>(std::llround(goal.bound * 1e9));
+  const std::uint64_t lower = HistogramScale::lower_ns(HistogramScale::bucket(ns));
+  return Duration(static_cast<std::int64_t>(lower));
+}
 
 std::vector<std::string> effective_thresholds(const Goals& goals) {
   std::vector<std::string> lines;

@@ -29,6 +29,8 @@ std::span<const ConfigKey> goals_config_keys();
 Result<Goals> read_goals(const ConfigSection& config);
 /// One sentence an alert: from which share of failures it fires, after scaling and rounding.
 std::vector<std::string> effective_thresholds(const Goals& goals);
+/// A latency goal's bound as the histogram knows it: the same, or the next lower one.
+Duration effective_bound(const Goal& goal);
 /// The latency bounds of all goals, ascending: what /metrics must show as `le` for rules that
 /// compare with them. Each is a bound of HistogramScale.
 std::vector<Duration> goal_latency_bounds(const Goals& goals);

@@ -219,8 +219,12 @@ void Ledger::record(const LedgerReading& reading) {
     store(head.total, 0);
     store(head.run, reading.run);
   }
-  store(head.planned, reading.state == ServiceState::planned ? 1 : 0);
-  pass(reading.now, reading.state);
+  ServiceState state = reading.state;
+  if (state == ServiceState::starting) {
+    state = head.planned == 1 ? ServiceState::planned : ServiceState::down;
+  }
+  store(head.planned, state == ServiceState::planned ? 1 : 0);
+  pass(reading.now, state);
   const std::uint64_t total = reading.total - std::min(reading.total, head.total);
   const std::uint64_t failed =
       std::min(total, reading.failed - std::min(reading.failed, head.failed));

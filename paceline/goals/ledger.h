@@ -17,8 +17,9 @@ namespace paceline {
 
 using WallTime = std::chrono::system_clock::time_point;
 
-/// Planned: an orderly stop or drain; its time counts neither as good nor as bad.
-enum class ServiceState : std::uint8_t { serving, down, planned };
+/// Planned: an orderly stop or drain; its time counts neither as good nor as bad. Starting: no
+/// worker is ready yet; down after a crash, planned after an orderly stop.
+enum class ServiceState : std::uint8_t { serving, down, planned, starting };
 
 /// From a start of the supervisor to its end.
 struct LedgerRun {

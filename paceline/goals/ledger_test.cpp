@@ -161,6 +161,21 @@ TEST_F(LedgerTest, AnOrderlyStopIsPlanned) {
   EXPECT_EQ(ledger.availability(now_).observed, 60s);
 }
 
+TEST_F(LedgerTest, AStartIsWhatTheGapBeforeItWas) {
+  {
+    Ledger ledger = open();
+    serve(ledger, 3, 0, 0, ServiceState::starting);  // the first one
+    serve(ledger, 60, 10, 0);
+    EXPECT_EQ(ledger.availability(now_).down, 0s);
+  }
+  now_ += 10s;
+  new_run();
+  Ledger ledger = open();
+  serve(ledger, 3, 0, 0, ServiceState::starting);
+  serve(ledger, 60, 10, 0);
+  EXPECT_EQ(ledger.availability(now_).down, 13s);
+}
+
 TEST_F(LedgerTest, AWriterThatWasAwayMissesNothing) {
   {
     Ledger ledger = open();
