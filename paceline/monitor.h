@@ -4,5 +4,6 @@
 
 #include "paceline/monitor/config.h"     // IWYU pragma: export
 #include "paceline/monitor/dashboard.h"  // IWYU pragma: export
+#include "paceline/monitor/history.h"    // IWYU pragma: export
 #include "paceline/monitor/monitor.h"    // IWYU pragma: export
 #include "paceline/monitor/self.h"       // IWYU pragma: export

@@ -60,6 +60,7 @@ int report(const Invocation& invocation, Error error, std::string_view hint = {}
 inline constexpr std::string_view kMetricsRegion = "metrics";
 inline constexpr std::string_view kSupervisorPart = "supervisor";  // of the metrics region
 inline constexpr std::string_view kStallsRegion = "stalls";
+inline constexpr std::string_view kHistoryRegion = "history";  // the monitor's own
 inline constexpr std::string_view kVersionsRegion = "versions";
 inline constexpr std::string_view kKeeperSocket = "keeper";
 inline constexpr std::string_view kKeeperSocketFile = "keeper.sock";

@@ -12,18 +12,28 @@ namespace {
 /// The shared memory of one instance.
 struct Regions {
   SharedRegion metrics;
+  SharedRegion stalls;
+  SharedRegion history;
   SharedRegion versions;
 };
 
+/// A part of `bytes` for every seat, and one for the supervisor.
+Result<SharedRegion> create_seats(std::string_view purpose, std::size_t seats, std::size_t bytes) {
+  std::vector<SharedRegion::Part> parts;
+  parts.reserve(seats + 1);
+  for (std::size_t seat = 0; seat < seats; ++seat) {
+    parts.push_back({.name = seat_part(seat), .bytes = bytes});
+  }
+  parts.push_back({.name = std::string(kSupervisorPart), .bytes = bytes});
+  return SharedRegion::create(purpose, parts);
+}
+
 Result<Regions> create_regions(std::size_t seats) {
   Regions regions;
-  std::vector<SharedRegion::Part> parts;
-  parts.reserve(seats);
-  for (std::size_t seat = 0; seat < seats; ++seat) {
-    parts.push_back({.name = seat_part(seat), .bytes = metrics_block_bytes()});
-  }
-  parts.push_back({.name = std::string(kSupervisorPart), .bytes = metrics_block_bytes()});
-  PACELINE_TRY_VALUE(regions.metrics, SharedRegion::create(kMetricsRegion, parts));
+  PACELINE_TRY_VALUE(regions.metrics, create_seats(kMetricsRegion, seats, metrics_block_bytes()));
+  PACELINE_TRY_VALUE(regions.stalls, create_seats(kStallsRegion, seats, StallRing::bytes()));
+  const SharedRegion::Part past{.name = std::string(kHistoryRegion), .bytes = History::bytes()};
+  PACELINE_TRY_VALUE(regions.history, SharedRegion::create(kHistoryRegion, {&past, 1}));
   const SharedRegion::Part table{.name = std::string(kVersionsRegion), .bytes = Versions::bytes()};
   PACELINE_TRY_VALUE(regions.versions, SharedRegion::create(kVersionsRegion, {&table, 1}));
   PACELINE_TRY(Versions::create(regions.versions.part(kVersionsRegion)));
@@ -174,6 +184,13 @@ Result<void> run_cluster(const Invocation& invocation, const Program& program, c
 
   RealKernel kernel;
   Loop loop(kernel);
+  PACELINE_TRY_VALUE(MetricsBlock block,
+                     MetricsBlock::create(regions.metrics.part(kSupervisorPart)));
+  PACELINE_TRY_VALUE(SelfOptions self_watch, self_options(config.top()));
+  SelfMonitor self(
+      {.loop = loop, .log = log, .metrics = block, .stalls = regions.stalls.part(kSupervisorPart)},
+      std::move(self_watch));
+  const EverySecond every_second(loop, [&self] { self.publish(); });
   SupervisorOptions options;
   options.version = program.version.empty() ? std::string(version()) : program.version;
   options.config_text = config.serialise();
@@ -181,6 +198,8 @@ Result<void> run_cluster(const Invocation& invocation, const Program& program, c
   options.monitor_listen = monitor.listen;
   options.roles = std::move(roles);
   options.regions = {{std::string(kMetricsRegion), &regions.metrics},
+                     {std::string(kStallsRegion), &regions.stalls},
+                     {std::string(kHistoryRegion), &regions.history},
                      {std::string(kVersionsRegion), &regions.versions}};
   options.drain_timeout = plan.drain_timeout;
   options.on_started = [&](const ClusterStatus& status) {
