@@ -99,6 +99,19 @@ int config(const Invocation& invocation, const Program& program) {
   const Result<Plan> plan = make_plan(*config);
   if (!plan) return report(invocation, plan.error());
   std::printf("%s", config->describe().c_str());
+  std::printf("\n# Alerts, as they are scaled and rounded.\n");
+  for (const std::string& line : effective_thresholds(plan->alerts.goals)) {
+    std::printf("# %s\n", line.c_str());
+  }
+  return 0;
+}
+
+int config_rules(const Invocation& invocation, const Program& program) {
+  const Result<Config> config = load_config(invocation, program);
+  if (!config) return report(invocation, config.error());
+  const Result<AlertOptions> alerts = alert_options(*config);
+  if (!alerts) return report(invocation, alerts.error());
+  std::printf("%s", prometheus_rules(*alerts).c_str());
   return 0;
 }
 

@@ -36,6 +36,7 @@ struct Plan {
   Duration drain_timeout;
   ServiceConfig service;
   MonitorPlan monitor;
+  AlertOptions alerts;
 };
 Result<Plan> make_plan(const Config& config);
 /// What the supervisor gave to a child.
@@ -47,6 +48,7 @@ int status(const Invocation& invocation);
 int stop(const Invocation& invocation);
 int init(const Invocation& invocation, const Program& program);
 int config(const Invocation& invocation, const Program& program);
+int config_rules(const Invocation& invocation, const Program& program);
 
 /// The roles, in a process of their own. `loop` outlives `child`, whose link watches it to the end.
 int worker(ChildProcess& child, Loop& loop, const Configure& configure);

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "paceline/app/bench.h"
 #include "paceline/app/inside.h"
 
 namespace paceline {
@@ -46,6 +47,7 @@ class CommandLine {
     add_serve();
     add_control();
     add_files();
+    add_bench();
   }
 
   int run(int argc, char** argv) {
@@ -124,7 +126,19 @@ class CommandLine {
     CLI::App* config = cli_.add_subcommand("config", "check a configuration and print every value");
     config->add_option("file", invocation_.file, "default: built in");
     add_sets(config);
-    config->callback([this] { command_ = [this] { return app::config(invocation_, program_); }; });
+    CLI::App* rules = config->add_subcommand("rules", "print the goals as rules for Prometheus");
+    rules->add_option("file", invocation_.file, "default: built in");
+    add_sets(rules);
+    config->callback([this, rules] {
+      const auto command = rules->parsed() ? app::config_rules : app::config;
+      command_ = [this, command] { return command(invocation_, program_); };
+    });
+  }
+
+  void add_bench() {
+    CLI::App* bench = cli_.add_subcommand("bench", "load test a server: closed or open loop");
+    app::add_bench_options(*bench, bench_);
+    bench->callback([this] { command_ = [this] { return app::bench(bench_); }; });
   }
 
   static std::string toml_list(const std::vector<std::string>& values) {
@@ -138,6 +152,7 @@ class CommandLine {
 
   const Program& program_;
   app::Invocation invocation_;
+  app::BenchInvocation bench_;
   std::string workers_;
   std::vector<std::string> listen_;
   std::function<int()> command_;

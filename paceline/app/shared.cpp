@@ -23,6 +23,10 @@ ConfigRegistry config_registry() {
   registry.add(log_config_keys());
   registry.add(self_config_keys());
   registry.add(monitor_config_keys());
+  registry.add(goals_config_keys());
+  registry.add_table("alert", alert_config_keys(),
+                     "Who is told of alerts: a webhook, an Alertmanager or a command. The log "
+                     "always is.");
   add_service_config(registry);
   return registry;
 }

@@ -105,8 +105,8 @@ std::string burns_never(const Slo& slo) {
   if (worst.threshold(slo) < 1) return {};
   const double least = std::ceil((1 - 1 / worst.factor) * 1000) / 1000;
   return format_percent(slo.target) + " leaves a budget of " + format_percent(slo.budget()) +
-         "; the alert at " + format_goal_value(GoalMetric::throughput, worst.factor) +
-         " times that would need more than " + format_percent(worst.threshold(slo)) +
+         "; the quickest burn-rate alert would need more than " +
+         format_percent(worst.threshold(slo)) +
          " failures and could never fire; expected at least " + format_percent(least);
 }
 

@@ -52,9 +52,9 @@ TEST(GoalsConfig, MoreGoalsAreText) {
 
 TEST(GoalsConfig, AnAlertThatCanNeverFireIsAnError) {
   EXPECT_EQ(problem("[goals]\navailability = \"90%\""),
-            "app.toml:2:16: goals.availability: 90% leaves a budget of 10%; the alert at 14.4/s "
-            "times that would need more than 144% failures and could never fire; expected at "
-            "least 93.1%");
+            "app.toml:2:16: goals.availability: 90% leaves a budget of 10%; the quickest "
+            "burn-rate alert would need more than 144% failures and could never fire; expected "
+            "at least 93.1%");
   EXPECT_EQ(problem("goals.availability = \"93.1%\""), "none");
   EXPECT_EQ(problem("goals.availability = \"100%\""),
             "app.toml:1:22: goals.availability: 100% leaves no error budget; expected less");

@@ -17,7 +17,7 @@ OPTIONS = {
     "status": ["--dir", "--json"],
     "stop": ["--dir", "--json"],
     "init": ["file", "--force"],
-    "config": ["file", "--set"],
+    "config": ["file", "--set", "rules"],
 }
 
 
