@@ -186,8 +186,13 @@ CgroupLimits read_cgroup_limits(const std::string& root) {
   const std::vector<Membership> members = memberships(*text);
   CgroupLimits limits;
   limits.quota = smallest<double>(find_hierarchy(root, mounts, members, "cpu"), quota_of);
-  limits.memory =
-      smallest<std::uint64_t>(find_hierarchy(root, mounts, members, "memory"), memory_of);
+  const Hierarchy memory = find_hierarchy(root, mounts, members, "memory");
+  for (const std::string& folder : memory.folders) {
+    const std::optional<std::uint64_t> here = memory_of(folder, memory.v2);
+    if (!here || (limits.memory && *here >= *limits.memory)) continue;
+    limits.memory = here;
+    limits.memory_folder = folder;
+  }
   return limits;
 }
 

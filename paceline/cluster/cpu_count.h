@@ -16,6 +16,7 @@ namespace paceline {
 struct CgroupLimits {
   std::optional<double> quota;          // CPUs: quota / period
   std::optional<std::uint64_t> memory;  // bytes
+  std::string memory_folder;            // of the cgroup that has this limit; empty without one
 };
 /// Reads ROOT/proc/self/{cgroup,mountinfo} and what they point to below ROOT. What cannot be read
 /// is no limit.

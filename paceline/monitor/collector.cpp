@@ -66,8 +66,8 @@ void Collector::read(const Roster* roster) {
   const std::size_t last = seats_.size() - 1;
   if (roster != nullptr) {
     for (const RosterSlot& slot : roster->slots) {
-      ProcessMetrics& process = processes_.emplace_back(
-          ProcessMetrics{.role = slot.role, .slot = slot.slot, .series = {}});
+      ProcessTotals& process = processes_.emplace_back(
+          ProcessTotals{.role = slot.role, .slot = slot.slot, .series = {}});
       for (std::size_t i = slot.seat_first; i < std::min(slot.seat_first + kSeatsPerSlot, last);
            ++i) {
         merge(process.series, seats_[i].seen.series,
@@ -78,7 +78,7 @@ void Collector::read(const Roster* roster) {
     for (std::size_t i = 0; i < last; ++i) merge(totals_, seats_[i].seen.series, SeatLife::live);
   }
   processes_.push_back({.role = "supervisor", .slot = 0, .series = seats_[last].seen.series});
-  for (const ProcessMetrics& process : processes_) {
+  for (const ProcessTotals& process : processes_) {
     merge(totals_, process.series, SeatLife::live);
   }
 }

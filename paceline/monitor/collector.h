@@ -15,7 +15,7 @@
 namespace paceline {
 
 /// One process: a slot of the roster, or the supervisor itself.
-struct ProcessMetrics {
+struct ProcessTotals {
   std::string role;
   std::size_t slot = 0;  // within its role
   MetricsTotals series;  // of both its seats, as MetricsReader merges them
@@ -31,7 +31,7 @@ class Collector {
 
   const MetricsTotals& totals() const { return totals_; }
   /// In the roster's order, the supervisor last.
-  const std::vector<ProcessMetrics>& processes() const { return processes_; }
+  const std::vector<ProcessTotals>& processes() const { return processes_; }
   /// Blocks that could not be read, so far.
   std::uint64_t unreadable() const { return unreadable_; }
   std::size_t seats() const { return seats_.size(); }
@@ -47,7 +47,7 @@ class Collector {
   std::vector<Seat> seats_;  // the last one is the supervisor's
   MetricsTotals folded_;     // what blocks held that exist no more
   MetricsTotals totals_;
-  std::vector<ProcessMetrics> processes_;
+  std::vector<ProcessTotals> processes_;
   std::uint64_t unreadable_ = 0;
 };
 

@@ -3,13 +3,15 @@
 #include <algorithm>
 #include <array>
 
+#include "paceline/monitor/access.h"
+
 namespace paceline {
 namespace {
 
 constexpr std::string_view kOff = "off";
 constexpr std::array<std::string_view, 3> kOpenPaths = {"metrics", "livez", "readyz"};
 
-constexpr std::array<ConfigKey, 2> kKeys = {{
+constexpr std::array<ConfigKey, 4> kKeys = {{
     {.name = "monitor.listen",
      .kind = ConfigKind::text,
      .fallback = "\"127.0.0.1:8001\"",
@@ -20,6 +22,17 @@ constexpr std::array<ConfigKey, 2> kKeys = {{
      .fallback = "[]",
      .meaning = "What answers without a token where other hosts reach the monitor: \"metrics\", "
                 "\"livez\", \"readyz\"."},
+    {.name = "monitor.token",
+     .kind = ConfigKind::text,
+     .fallback = "\"\"",
+     .meaning = "The token for the API from other hosts, and for actions; empty: that of "
+                "monitor.token_file.",
+     .secret = true},
+    {.name = "monitor.token_file",
+     .kind = ConfigKind::path,
+     .fallback = "\"\"",
+     .meaning = "A file with the token; empty: admin.token in the instance folder, made at the "
+                "first start."},
 }};
 
 }  // namespace
@@ -35,6 +48,13 @@ Result<MonitorPlan> monitor_plan(const ConfigSection& config) {
                                      "\" cannot be public; metrics, livez and readyz can");
     }
     plan.open_paths.push_back(path);
+  }
+  if (const std::string& token = config.text("monitor.token"); !token.empty()) {
+    const Result<void> checked = check_token(token);
+    if (!checked) {
+      return fail(Code::invalid, config.place("monitor.token").text() +
+                                     ": monitor.token: " + checked.error().message);
+    }
   }
   const std::string& listen = config.text("monitor.listen");
   if (listen == kOff) return plan;

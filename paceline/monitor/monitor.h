@@ -3,12 +3,16 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "paceline/cluster.h"
 #include "paceline/core.h"
 #include "paceline/http.h"
 #include "paceline/loop.h"
+#include "paceline/metrics.h"
+#include "paceline/monitor/self.h"
 
 namespace paceline {
 
@@ -21,7 +25,17 @@ class Monitor {
     const Config& config;
     const SharedRegion& metrics;
     const SharedRegion& control;
+    const SharedRegion& stalls;
+    const SharedRegion& history;  // a part "history" of History::bytes()
+    std::string name;             // of the program: "paceline"
+    std::string dir;              // of the instance
+    std::string config_hash;      // tells two configurations apart
+    ListenAddress listen;         // where operators reach it, with its real port
+    SelfOptions workers;          // how workers watch themselves
+    /// What is measured, beside what lower modules and the monitor itself declare.
+    std::vector<std::span<const MetricInfo>> metric_infos = {};
   };
+  /// Errors: a token file that others can read, a configuration that cannot work.
   static Result<std::unique_ptr<Monitor>> create(Parts parts);
   Monitor(const Monitor&) = delete;
   Monitor& operator=(const Monitor&) = delete;

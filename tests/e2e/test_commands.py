@@ -227,7 +227,8 @@ def test_stop_returns_when_all_is_gone(cluster):
     assert (stopped.returncode, stopped.stderr) == (0, "")
     assert stopped.stdout == f"stopped {cluster.folder}\n"
     assert cluster.wait_exit() == 0
-    assert sorted(path.name for path in cluster.folder.iterdir()) == ["data.db", "lock"]
+    left = sorted(path.name for path in cluster.folder.iterdir())
+    assert left == ["admin.token", "data.db", "lock"]
 
 
 def test_stop_has_json_too(serve):
