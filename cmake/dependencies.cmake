@@ -21,6 +21,7 @@ macro(paceline_header_only name package target)
 endmacro()
 
 paceline_linked(tomlplusplus tomlplusplus)
+paceline_linked(libdw libdw)
 paceline_linked(spdlog spdlog)
 paceline_linked(fmt fmt)
 paceline_linked(xxhash libxxhash)

@@ -198,6 +198,7 @@ HttpConnection::Step HttpConnection::dispatch(Exchange& exchange) {
   exchange.route = request.match_.route;
   const Routes::Entry& entry = server_.routes_.entries()[exchange.route];
   request.route_ = entry.path;
+  server_.loop_.doing(entry.path.c_str());
   try {
     Task<Response> task = entry.handler(request, exchange.response);
     if (task.valid()) return suspend(exchange, std::move(task));

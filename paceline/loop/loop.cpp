@@ -37,10 +37,12 @@ Time Loop::turn_from(Time slept, Time until) {
   stats_.events += static_cast<std::uint64_t>(event_count_);
   for (event_next_ = 0; event_next_ < event_count_;) {
     const epoll_event& event = events_[static_cast<std::size_t>(event_next_++)];
+    doing(nullptr);
     if (event.data.ptr != nullptr) static_cast<Watch*>(event.data.ptr)->ready(event.events);
   }
   event_next_ = event_count_ = 0;
 
+  doing(nullptr);
   Duration late(-1);
   if (timers_.next() <= now_) {
     late = timers_.advance(now_);
@@ -54,7 +56,6 @@ Time Loop::turn_from(Time slept, Time until) {
   stats_.busy += busy;
   stats_.lag_worst = std::max(stats_.lag_worst, busy);
   if (observer_ != nullptr) observer_->turned(busy, late);
-  doing(nullptr);
   busy_since_->store(0, std::memory_order_relaxed);
   return measured_;
 }

@@ -85,7 +85,7 @@ class Loop {
   /// Borrowed until another one, or none, takes its place.
   void observe(TurnObserver* observer) { observer_ = observer; }
   /// What the loop is at, for a stall's report: text that outlives the loop's turn and every look
-  /// at it, or nullptr. Costs a store. Forgotten when the turn ends.
+  /// at it, or nullptr. Costs a store. Forgotten when the next event is handled.
   void doing(const char* what) { doing_.store(what, std::memory_order_relaxed); }
   /// For other threads: what doing() said last.
   const char* doing() const { return doing_.load(std::memory_order_relaxed); }

@@ -1,9 +1,11 @@
 #include "paceline/monitor/self.h"
 
+#include <optional>
 #include <utility>
 
 #include "paceline/monitor/loop_metrics.h"
 #include "paceline/monitor/process_metrics.h"
+#include "paceline/monitor/stall_report.h"
 
 namespace paceline {
 
@@ -14,12 +16,18 @@ class SelfMonitor::Inside final : Timer {
         options_(std::move(options)),
         loop_metrics_(parts.loop, parts.metrics),
         process_metrics_(parts.metrics, options_.memory_limit, options_.memory_interval / 6),
-        memory_due_(parts.loop.now() + options_.memory_interval) {
+        memory_due_(parts.loop.now() + options_.memory_interval),
+        stall_report_(parts.log, parts.metrics, parts.stalls) {
     if (parts_.seat != nullptr) parts_.loop.share_busy_since(&parts_.seat->busy_since);
     parts_.loop.arm(*this, parts_.loop.now() + options_.interval);
+    if (options_.threshold > Duration::zero()) {
+      watch_.emplace(parts_.loop, stall_report_,
+                     StallWatchOptions{.threshold = options_.threshold});
+    }
   }
   ~Inside() {
     cancel();
+    watch_.reset();
     parts_.loop.share_busy_since(nullptr);
   }
 
@@ -27,6 +35,7 @@ class SelfMonitor::Inside final : Timer {
     const Time now = parts_.loop.now();
     loop_metrics_.publish();
     process_metrics_.publish(cache_bytes);
+    stall_report_.publish();
     if (now >= memory_due_) {
       memory_due_ = now + options_.memory_interval;
       if (options_.memory_log == SelfOptions::MemoryLog::on) log_memory();
@@ -62,6 +71,8 @@ class SelfMonitor::Inside final : Timer {
   LoopMetrics loop_metrics_;
   ProcessMetrics process_metrics_;
   Time memory_due_;
+  StallReport stall_report_;
+  std::optional<StallWatch> watch_;
 };
 
 SelfMonitor::SelfMonitor(Parts parts, SelfOptions options)
