@@ -2,5 +2,11 @@
 // took. The histograms and their formats are usable alone.
 #pragma once
 
+#include "paceline/load/engine.h"         // IWYU pragma: export
 #include "paceline/load/hdr_histogram.h"  // IWYU pragma: export
 #include "paceline/load/hdr_log.h"        // IWYU pragma: export
+#include "paceline/load/options.h"        // IWYU pragma: export
+#include "paceline/load/plan.h"           // IWYU pragma: export
+#include "paceline/load/report.h"         // IWYU pragma: export
+#include "paceline/load/result.h"         // IWYU pragma: export
+#include "paceline/load/target.h"         // IWYU pragma: export

@@ -10,6 +10,11 @@ static_assert(HdrHistogram::slot_of(4095) == 3071 && HdrHistogram::slot_of(4096)
 static_assert(HdrHistogram::slot_of(HdrHistogram::highest) < HdrHistogram::slots);
 static_assert(HdrHistogram::value_of(3072) == 4096 && HdrHistogram::width_of(3072) == 4);
 
+void HdrHistogram::grow(std::size_t slot) {
+  constexpr std::size_t step = sub_buckets / 2;
+  counts_.resize((slot / step + 1) * step);
+}
+
 void HdrHistogram::record_corrected(std::uint64_t us, std::uint64_t interval_us) {
   record(us);
   if (interval_us == 0) return;
@@ -22,7 +27,7 @@ void HdrHistogram::record_corrected(std::uint64_t us, std::uint64_t interval_us)
 
 void HdrHistogram::add(const HdrHistogram& other) {
   if (other.empty()) return;
-  counts_.resize(slots);
+  if (other.end_slot() > counts_.size()) grow(other.end_slot() - 1);
   for (std::size_t slot = other.first_slot(); slot < other.end_slot(); ++slot) {
     counts_[slot] += other.counts_[slot];
   }

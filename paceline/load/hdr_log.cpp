@@ -63,20 +63,27 @@ Result<Row> parse_row(std::string_view line) {
 
 }  // namespace
 
+std::string hdr_log_head(std::chrono::system_clock::time_point start) {
+  const double since_epoch = Seconds(start.time_since_epoch()).count();
+  return fmt::format(
+      "#[Histogram log format version 1.3]\n"
+      "#[StartTime: {:.3f} (seconds since epoch), {}]\n"
+      "#[BaseTime: {:.3f} (seconds since epoch)]\n"
+      "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\","
+      "\"Interval_Compressed_Histogram\"\n",
+      since_epoch, format_rfc3339(start), since_epoch);
+}
+
+std::string hdr_log_row(const HdrInterval& interval) {
+  const std::string tag = interval.tag.empty() ? "" : "Tag=" + interval.tag + ",";
+  return fmt::format(
+      "{}{:.3f},{:.3f},{:.3f},{}\n", tag, seconds(interval.start), seconds(interval.length),
+      static_cast<double>(interval.histogram.max()) / 1000.0, encode_hdr(interval.histogram));
+}
+
 std::string format_hdr_log(const HdrLog& log) {
-  const auto since_epoch = Seconds(log.start.time_since_epoch()).count();
-  std::string out = "#[Histogram log format version 1.3]\n";
-  out += fmt::format("#[StartTime: {:.3f} (seconds since epoch), {}]\n", since_epoch,
-                     format_rfc3339(log.start));
-  out += fmt::format("#[BaseTime: {:.3f} (seconds since epoch)]\n", since_epoch);
-  out +=
-      "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n";
-  for (const HdrInterval& interval : log.intervals) {
-    if (!interval.tag.empty()) out += "Tag=" + interval.tag + ",";
-    out += fmt::format(
-        "{:.3f},{:.3f},{:.3f},{}\n", seconds(interval.start), seconds(interval.length),
-        static_cast<double>(interval.histogram.max()) / 1000.0, encode_hdr(interval.histogram));
-  }
+  std::string out = hdr_log_head(log.start);
+  for (const HdrInterval& interval : log.intervals) out += hdr_log_row(interval);
   return out;
 }
 

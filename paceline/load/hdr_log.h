@@ -24,6 +24,9 @@ struct HdrLog {
   std::vector<HdrInterval> intervals;
 };
 
+/// The log's comments and legend, and one row: for writers that do not keep all intervals.
+std::string hdr_log_head(std::chrono::system_clock::time_point start);
+std::string hdr_log_row(const HdrInterval& interval);
 /// Interval_Max is in milliseconds, the histograms in microseconds.
 std::string format_hdr_log(const HdrLog& log);
 /// Code::corrupt with the line's number. Logs of other tools may have absolute times, or none of

@@ -1,0 +1,163 @@
+#include "paceline/load/engine.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <barrier>
+#include <thread>
+
+#include "paceline/load/thread.h"
+
+namespace paceline {
+namespace {
+
+constexpr std::uint32_t kThreadsMax = 256;
+constexpr std::uint32_t kPipelineMax = 1024;
+constexpr rlim_t kFilesBeside = 64;  // descriptors for everything but connections
+// Threads that were let go together begin together.
+constexpr Duration kStartDelay = std::chrono::milliseconds(1);
+
+Result<void> raise_file_limit(std::uint32_t connections) {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  const rlim_t wanted = connections + kFilesBeside;
+  if (limit.rlim_cur >= wanted) return {};
+  if (limit.rlim_max < wanted) {
+    return fail(Code::exhausted, fmt::format("{} connections need {} descriptors, the limit is {} "
+                                             "(ulimit -Hn)",
+                                             connections, wanted, limit.rlim_max));
+  }
+  limit.rlim_cur = wanted;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return fail_errno("raise the descriptor limit");
+  return {};
+}
+
+Result<void> check_options(const LoadOptions& options) {
+  if (options.threads < 1 || options.threads > kThreadsMax) {
+    return fail(Code::invalid, fmt::format("threads are 1 to {}", kThreadsMax));
+  }
+  if (options.connections < options.threads) {
+    return fail(Code::invalid, fmt::format("{} threads need at least as many connections, not {}",
+                                           options.threads, options.connections));
+  }
+  if (options.pipeline < 1 || options.pipeline > kPipelineMax) {
+    return fail(Code::invalid, fmt::format("a pipeline has 1 to {} requests", kPipelineMax));
+  }
+  if (options.pipeline > 1 && !options.keep_alive) {
+    return fail(Code::invalid, "pipelining needs connections that are kept alive");
+  }
+  if (options.timeout <= Duration::zero()) return fail(Code::invalid, "a timeout is above 0");
+  const bool timed = options.plan || options.requests > 0;
+  if (!timed && options.duration <= Duration::zero()) {
+    return fail(Code::invalid, "a duration is above 0");
+  }
+  return {};
+}
+
+/// The share of `all` that falls to a thread; the first ones take the rest.
+template <class Count>
+Count share(Count all, unsigned thread, unsigned threads) {
+  return all / threads + (thread < all % threads ? 1 : 0);
+}
+
+bool named(std::string_view header, std::string_view name) {
+  return header.size() > name.size() && header[name.size()] == ':' &&
+         std::ranges::equal(header.substr(0, name.size()), name, [](char a, char b) {
+           return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b;
+         });
+}
+
+}  // namespace
+
+Result<std::string> load_request(const LoadOptions& options) {
+  bool host = false;
+  bool length = false;
+  bool connection = false;
+  std::string headers;
+  const auto plain = [](unsigned char c) { return (c >= ' ' && c != 127) || c == '\t'; };
+  for (const std::string& header : options.headers) {
+    const std::size_t colon = header.find(':');
+    if (colon == 0 || colon == std::string::npos || !std::ranges::all_of(header, plain) ||
+        header.find(' ') < colon) {
+      return fail(Code::invalid, "a header is \"Name: value\", not " + printable(header, 60));
+    }
+    host |= named(header, "host");
+    length |= named(header, "content-length") || named(header, "transfer-encoding");
+    connection |= named(header, "connection");
+    headers += header + "\r\n";
+  }
+  if (options.method.empty() || !std::ranges::all_of(options.method, [](unsigned char c) {
+        return c > ' ' && c < 127 && c != ':';
+      })) {
+    return fail(Code::invalid, "no method: " + printable(options.method, 40));
+  }
+  std::string out = options.method + " " + options.target.path + " HTTP/1.1\r\n";
+  if (!host) out += "Host: " + options.target.host_header + "\r\n";
+  out += headers;
+  const bool has_body = !options.body.empty() || options.method == "POST" ||
+                        options.method == "PUT" || options.method == "PATCH";
+  if (has_body && !length) out += fmt::format("Content-Length: {}\r\n", options.body.size());
+  if (!options.keep_alive && !connection) out += "Connection: close\r\n";
+  return out + "\r\n" + options.body;
+}
+
+Result<LoadResult> run_load_blocking(const LoadOptions& options) {
+  PACELINE_TRY(check_options(options));
+  PACELINE_TRY_VALUE(const std::string request, load_request(options));
+  PACELINE_TRY(raise_file_limit(options.connections));
+  PACELINE_TRY_VALUE(const LoadAddress address,
+                     find_load_address_blocking(options.target, options.timeout));
+  std::string requests;
+  for (std::uint32_t i = 0; i < options.pipeline; ++i) requests += request;
+  std::optional<ArrivalPlan> plan;
+  if (options.plan) plan = options.plan->after(options.warmup);
+
+  LoadResult result;
+  Time start;
+  std::vector<LoadTally> tallies(options.threads);
+  std::vector<Duration> sending(options.threads);
+  std::vector<char> interrupted(options.threads);
+  std::barrier together(options.threads, [&]() noexcept {
+    start = Clock::now() + kStartDelay;
+    result.started = std::chrono::system_clock::now() + options.warmup;
+  });
+  const auto body = [&](unsigned index) {
+    LoadThread thread({.options = options,
+                       .address = address,
+                       .requests = requests,
+                       .plan = plan ? &*plan : nullptr,
+                       .part = {.thread = index, .threads = options.threads},
+                       .connections = share(options.connections, index, options.threads),
+                       .quota = options.requests == 0
+                                    ? LoadThread::no_quota
+                                    : share(options.requests, index, options.threads)});
+    thread.prepare();
+    together.arrive_and_wait();
+    thread.run(start);
+    sending[index] = thread.sending();
+    interrupted[index] = thread.interrupted() ? 1 : 0;
+    tallies[index] = std::move(thread.tally());
+  };
+  {
+    std::vector<std::jthread> threads;
+    for (unsigned i = 1; i < options.threads; ++i) threads.emplace_back(body, i);
+    body(0);
+  }
+  for (const LoadTally& tally : tallies) result.tally.add(tally);
+  result.open = plan.has_value();
+  result.interrupted = std::ranges::count(interrupted, 1) > 0;
+  result.duration = *std::ranges::max_element(sending);
+  result.elapsed = std::max(result.duration, result.tally.last_answer);
+  if (!result.open) {
+    result.tally.service = result.tally.response;
+    result.tally.sent_in_time = result.tally.sent;
+  }
+  const double seconds = std::chrono::duration<double>(result.duration).count();
+  if (result.open && seconds > 0) {
+    result.rate_offered = static_cast<double>(result.planned()) / seconds;
+  }
+  return result;
+}
+
+}  // namespace paceline

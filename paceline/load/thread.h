@@ -1,0 +1,122 @@
+// One thread of the generator: a loop, its share of the connections, its part of the plan.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "paceline/http.h"
+#include "paceline/load/connection.h"
+#include "paceline/load/options.h"
+#include "paceline/load/result.h"
+#include "paceline/loop.h"
+
+namespace paceline {
+
+/// A timer that calls a member of its owner.
+template <class Owner, void (Owner::*Method)()>
+class MemberTimer final : public Timer {
+ public:
+  explicit MemberTimer(Owner& owner) : owner_(owner) {}
+  void fire() override { (owner_.*Method)(); }
+
+ private:
+  Owner& owner_;
+};
+
+class LoadThread {
+ public:
+  static constexpr std::uint64_t no_quota = UINT64_MAX;
+  /// All borrowed; each thread has its own `part`.
+  struct Job {
+    const LoadOptions& options;
+    const LoadAddress& address;
+    const std::string& requests;  // `pipeline` of them, the same bytes each
+    const ArrivalPlan* plan;      // with the warm-up in front; null: closed loop
+    Arrivals::Part part;
+    std::uint32_t connections;  // of this thread
+    std::uint64_t quota;        // closed loop: requests of this thread, or no_quota
+  };
+  explicit LoadThread(Job job);
+  LoadThread(const LoadThread&) = delete;
+  LoadThread& operator=(const LoadThread&) = delete;
+  ~LoadThread();
+
+  /// Opens the connections, if they are kept. On the thread that will call run().
+  void prepare();
+  /// Asks from `start` on; counts after the warm-up. Returns when all is answered or given up.
+  void run(Time start);
+  LoadTally& tally() { return tally_; }
+  bool interrupted() const { return interrupted_; }
+  /// How long requests were sent: the plan's length, or less.
+  Duration sending() const { return end_ - count_from_; }
+
+ private:
+  friend class LoadConnection;
+
+  void released(LoadConnection& connection, Time now);
+  void failed(LoadConnection& connection, const LoadFailure& failure);
+  void answered(Time due, Time sent, Time now, unsigned status);
+
+  bool counts(Time due) const { return due >= count_from_; }
+  void ask_next(LoadConnection& connection, std::uint32_t count, Time now);
+  void ask_closed(LoadConnection& connection, Time now);
+  void ask_open(LoadConnection& connection, Time now);
+  Time next_due() const;
+  void note_sent(Time due, Time free_since, Time now);
+  void arm_arrival();
+  void roll_second(Time now);
+  void finish();
+  void note_cpu();
+  void count_lower_bound(Time due, Time now);
+
+  void arrive();        // an arrival is due
+  void give_up();       // a request is overdue
+  void end_rest();      // connections that failed to connect may try again
+  void look();          // was a stop asked for?
+  void end_sending();   // the plan or the duration is over
+  void end_draining();  // nobody waits any longer
+
+  template <void (LoadThread::*Method)()>
+  using OwnTimer = MemberTimer<LoadThread, Method>;
+
+  Job job_;
+  RealKernel kernel_;
+  std::uint32_t opening_ = 0;  // connections
+  Loop loop_;
+  std::vector<char> buffer_;  // what recv() fills, shared by all connections
+  ReplyHead head_;
+  Method method_;
+  std::vector<std::unique_ptr<LoadConnection>> connections_;
+  List<LoadConnection> idle_;     // the longest idle in front
+  List<LoadConnection> waiting_;  // with requests out, by when they were sent
+  List<LoadConnection> failed_;   // looked at when the turn is over: a failure may come in ask()
+  List<LoadConnection> resting_;
+  std::optional<Arrivals> arrivals_;
+
+  OwnTimer<&LoadThread::arrive> arrival_timer_{*this};
+  OwnTimer<&LoadThread::give_up> timeout_timer_{*this};
+  OwnTimer<&LoadThread::end_rest> rest_timer_{*this};
+  OwnTimer<&LoadThread::look> look_timer_{*this};
+  OwnTimer<&LoadThread::end_sending> end_timer_{*this};
+  OwnTimer<&LoadThread::end_draining> drain_timer_{*this};
+
+  Time start_{};       // the plan's zero
+  Time count_from_{};  // start and warm-up
+  Time end_ = Time::max();
+  Time second_end_ = Time::max();
+  Duration cpu_at_start_{};
+  std::uint64_t issued_ = 0;
+  std::uint64_t completed_before_ = 0;  // of the seconds that are over
+  std::uint64_t bad_ = 0;               // without an answer below 400, in all
+  std::uint64_t bad_before_ = 0;
+  HdrHistogram second_;  // responses of this second; then added to the tally's
+  bool sending_ = false;
+  bool done_ = false;
+  bool interrupted_ = false;
+  LoadTally tally_;
+};
+
+}  // namespace paceline
