@@ -55,6 +55,7 @@ class Writer {
   char* at_;
 };
 
+constexpr Duration kExamplePause = std::chrono::milliseconds(250);  // four a second in a worker
 constexpr std::size_t kHeadRoom = 512;  // the start, a long content type's line, line ends
 
 /// An assignment of an empty string would keep the memory.
@@ -326,6 +327,9 @@ void HttpConnection::record() {
     const Server::Pending& first = *entry;
     Histogram histogram = first.histogram;
     const Duration took = now - first.received;
+    if (now >= server_.example_at_) [[unlikely]] {
+      server_.take_example(first, took);
+    }
     const bool look_closely = access.every != 0 || access.is_error(200, took);
     do {
       if (look_closely || entry->status >= status_bad) [[unlikely]] {
@@ -341,9 +345,19 @@ void HttpConnection::record() {
   server_.ids_.clear();
 }
 
+std::string Server::id_of(const Pending& entry) const {
+  return entry.id_size == 0 ? format_request_id(entry.serial)
+                            : ids_.substr(entry.id_at, entry.id_size);
+}
+
+void Server::take_example(const Pending& entry, Duration took) {
+  Histogram histogram = entry.histogram;
+  histogram.example(took, std::chrono::system_clock::now(), id_of(entry));
+  example_at_ = loop_.measured() + kExamplePause;
+}
+
 void Server::log_access(const Pending& entry, Duration took) {
-  const std::string id = entry.id_size == 0 ? format_request_id(entry.serial)
-                                            : ids_.substr(entry.id_at, entry.id_size);
+  const std::string id = id_of(entry);
   const double milliseconds = std::chrono::duration<double, std::milli>(took).count();
   std::vector<LogField> fields = {{"id", std::string_view(id)},
                                   {"method", to_string(entry.method)},

@@ -166,6 +166,8 @@ class Server {
 
   void accepted(int fd);
   void log_access(const Pending& entry, Duration took);
+  void take_example(const Pending& entry, Duration took);
+  std::string id_of(const Pending& entry) const;
   bool make_room();
   void bury(HttpConnection& connection);
   void reap() {
@@ -222,6 +224,7 @@ class Server {
   std::minstd_rand random_;
   std::uint64_t serial_;       // of requests; starts at random
   std::uint32_t sampled_ = 0;  // for AccessPolicy::every
+  Time example_at_;            // when a duration may become its histogram's example again
 
   std::vector<std::unique_ptr<Listener>> listeners_;
   struct Node : ListNode {

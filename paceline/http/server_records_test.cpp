@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <set>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "paceline/http/test_server.h"
 
@@ -41,6 +43,65 @@ TEST_F(ServerRecordsTest, RecordsWhatItDoes) {
   EXPECT_GE(count_of(all, "paceline_connections", "idle"), 1U);
   EXPECT_GE(count_of(all, "paceline_network_bytes_total", "received"), 7 * get("/none").size());
   EXPECT_GE(count_of(all, "paceline_network_bytes_total", "sent"), 7 * 100U);
+}
+
+TEST_F(ServerRecordsTest, AFewRequestsASecondAreExamplesByTheirId) {
+  start();
+  TestClient& client = connect();
+  ask(client, get("/plain/x", "X-Request-Id: first\r\n"));
+  ask(client, get("/plain/x", "X-Request-Id: too-soon\r\n"));
+  const auto examples = [this] {
+    std::vector<MetricExample> all;
+    for (const auto& [key, value] : series()) {
+      all.insert(all.end(), value.examples.begin(), value.examples.end());
+    }
+    return all;
+  };
+  ASSERT_EQ(examples().size(), 1U);
+  EXPECT_EQ(examples()[0].id, "first");
+  EXPECT_EQ(series()
+                .at({http_metrics()[0].name.data(),
+                     R"(http_request_method="GET",http_response_status_code="200",)"
+                     R"(http_route="/plain/{x}")",
+                     MetricKind::histogram})
+                .examples.size(),
+            1U);
+  ask(client, get("/later/300", "X-Request-Id: slow\r\n"));
+  ASSERT_EQ(examples().size(), 2U);
+  ask(client, get("/plain/x", "X-Request-Id: too-soon-again\r\n"));
+  EXPECT_EQ(examples()[0].id, "slow");
+  EXPECT_GE(examples()[0].duration, 300ms);
+}
+
+TEST_F(ServerRecordsTest, WhatItWritesIsDeclared) {
+  start();
+  TestClient& client = connect();
+  ask(client, get("/plain/x"));
+  ask(connect(), "nonsense\r\n\r\n");
+  std::set<std::string_view> declared;
+  for (const MetricInfo& info : http_metrics()) declared.insert(info.name);
+  for (const MetricInfo& info : block_metrics()) declared.insert(info.name);
+  std::set<std::string_view> written;
+  const MetricsTotals all = series();
+  for (const auto& [key, value] : all) written.insert(key.name);
+  EXPECT_EQ(written, declared);
+}
+
+TEST_F(ServerRecordsTest, CountsWhatIsActiveAndWhoCutsIt) {
+  start();
+  TestClient& waits = connect();
+  waits.send(get("/later/5000"));
+  TestClient& idle = connect();
+  ask(idle, get("/plain/x"));
+  run_for(10ms);
+  EXPECT_EQ(count_of(series(), "http_server_active_requests", ""), 1U);
+  EXPECT_EQ(count_of(series(), "paceline_connections", "active"), 1U);
+  EXPECT_EQ(count_of(series(), "paceline_connections", "idle"), 1U);
+  waits.reset();
+  run_for(10ms);
+  EXPECT_EQ(count_of(series(), "http_server_active_requests", ""), 0U);
+  EXPECT_EQ(count_of(series(), "paceline_requests_aborted_total", "client"), 1U);
+  EXPECT_EQ(count_of(series(), "paceline_requests_aborted_total", "server"), 0U);
 }
 
 std::size_t lines_with(std::string_view text, std::string_view part) {

@@ -105,12 +105,27 @@ std::string without_parameters(std::string name) {
   return name;
 }
 
+/// A long name without its outermost template arguments: "std::_Function_handler<...>::_M_invoke".
+std::string shortened(std::string name) {
+  constexpr std::size_t kLong = 80;
+  if (name.size() <= kLong) return name;
+  std::string kept;
+  int depth = 0;
+  for (const char c : name) {
+    if (c == '<' && depth++ == 0) kept += "<...";
+    if (depth == 0) kept += c;
+    if (c == '>' && --depth == 0) kept += c;
+  }
+  // An operator such as "operator<<" is no list of arguments.
+  return depth == 0 ? kept : name;
+}
+
 std::string demangled(const char* symbol) {
   int status = 0;
   char* text = abi::__cxa_demangle(symbol, nullptr, nullptr, &status);
   std::string name(status == 0 ? text : symbol);
   std::free(text);  // NOLINT: the library allocates so
-  return without_parameters(std::move(name));
+  return shortened(without_parameters(std::move(name)));
 }
 
 /// Asks every compilation unit: Clang writes no table of which covers what (.debug_aranges).

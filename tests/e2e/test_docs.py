@@ -112,7 +112,7 @@ class Sandbox:
     def run(self, command):
         """The output, and whether there may be more of it than the page shows."""
         command = self.translate(command)
-        if re.search(r"^(paceline|hello) serve", command):
+        if re.search(r"^(paceline|hello|blocking) serve", command):
             return self.serve(command), True
         result = subprocess.run(
             ["bash", "-c", command], cwd=self.folder, env=self.environment,
