@@ -1,0 +1,156 @@
+// paceline bench URL: the load generator's command line.
+#include "paceline/app/bench.h"
+
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <optional>
+#include <thread>
+
+#include "paceline/load.h"
+
+namespace paceline::app {
+namespace {
+
+/// SIGINT and SIGTERM end the test early instead of the process, while this exists.
+class StopOnSignal {
+ public:
+  StopOnSignal() {
+    ::sigemptyset(&signals_);
+    ::sigaddset(&signals_, SIGINT);
+    ::sigaddset(&signals_, SIGTERM);
+    ::pthread_sigmask(SIG_BLOCK, &signals_, &before_);  // threads made later inherit it
+    watcher_ = std::jthread([this](const std::stop_token& end) { wait(end); });
+  }
+  StopOnSignal(const StopOnSignal&) = delete;
+  StopOnSignal& operator=(const StopOnSignal&) = delete;
+  ~StopOnSignal() {
+    watcher_.request_stop();
+    watcher_.join();
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  const std::atomic<bool>& stop() const { return stop_; }
+
+ private:
+  void wait(const std::stop_token& end) {
+    const timespec pause{.tv_sec = 0, .tv_nsec = 20'000'000};
+    while (!end.stop_requested()) {
+      if (::sigtimedwait(&signals_, nullptr, &pause) > 0) stop_.store(true);
+    }
+  }
+  sigset_t signals_{};
+  sigset_t before_{};
+  std::atomic<bool> stop_ = false;
+  std::jthread watcher_;
+};
+
+Result<std::optional<Duration>> optional_duration(const std::string& name,
+                                                  const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  const Result<Duration> parsed = parse_duration(text);
+  if (!parsed) return fail(Code::invalid, name + ": " + parsed.error().message);
+  return *parsed;
+}
+
+Result<ArrivalPlan> constant_plan(const BenchInvocation& bench, Duration duration) {
+  // Far from what a plan takes, and from where a sum of nanoseconds ends.
+  if (!(bench.rate > 0 && bench.rate <= 1e7)) {
+    return fail(Code::invalid, "-R is a rate above 0, at most 10000000 requests/s");
+  }
+  if (bench.requests > 0) {
+    const double seconds = static_cast<double>(bench.requests) / bench.rate;
+    if (seconds > 86400.0 * 30) return fail(Code::invalid, "-n at this rate takes over 30 days");
+    duration = std::chrono::ceil<Duration>(std::chrono::duration<double>(seconds));
+  }
+  if (duration <= Duration::zero()) return fail(Code::invalid, "-d is above 0");
+  return ArrivalPlan({{.length = duration, .from = bench.rate, .to = bench.rate}});
+}
+
+Result<void> choose_loop(const BenchInvocation& bench, LoadOptions& options) {
+  PACELINE_TRY_VALUE(const std::optional<Duration> duration,
+                     optional_duration("-d", bench.duration));
+  if (duration && bench.requests > 0) {
+    return fail(Code::invalid, "-d and -n both say when to end: give one of them");
+  }
+  if (!bench.plan.empty() && (duration || bench.requests > 0 || bench.rate != 0)) {
+    return fail(Code::invalid, "--plan says rate and length: give it without -R, -d and -n");
+  }
+  options.duration = duration.value_or(options.duration);
+  options.requests = bench.requests;
+  if (!bench.plan.empty()) {
+    PACELINE_TRY_VALUE(options.plan, ArrivalPlan::parse(bench.plan));
+  } else if (bench.rate != 0) {
+    PACELINE_TRY_VALUE(options.plan, constant_plan(bench, options.duration));
+  } else if (!bench.arrivals.empty()) {
+    return fail(Code::invalid, "--arrivals needs a rate: -R or --plan");
+  }
+  if (bench.arrivals == "poisson") options.arrivals = ArrivalKind::poisson;
+  return {};
+}
+
+Result<LoadOptions> load_options(const BenchInvocation& bench) {
+  LoadOptions options;
+  PACELINE_TRY_VALUE(options.target, parse_load_target(bench.url));
+  options.target.unix_path = bench.unix_path;
+  PACELINE_TRY(choose_loop(bench, options));
+  options.method = bench.method;
+  options.headers = bench.headers;
+  options.body = bench.body;
+  if (!bench.body_file.empty()) {
+    PACELINE_TRY_VALUE(options.body, read_file(bench.body_file, std::size_t{256} << 20));
+  }
+  if (options.method.empty()) options.method = options.body.empty() ? "GET" : "POST";
+  options.connections = bench.connections;
+  options.threads = bench.threads;
+  options.keep_alive = !bench.close;
+  options.pipeline = bench.pipeline;
+  options.seed = bench.seed;
+  PACELINE_TRY_VALUE(const auto timeout, optional_duration("--timeout", bench.timeout));
+  PACELINE_TRY_VALUE(const auto warmup, optional_duration("--warmup", bench.warmup));
+  PACELINE_TRY_VALUE(options.drain, optional_duration("--drain", bench.drain));
+  options.timeout = timeout.value_or(options.timeout);
+  options.warmup = warmup.value_or(options.warmup);
+  return options;
+}
+
+Result<void> write_files(const BenchInvocation& bench, const LoadOptions& options,
+                         const LoadResult& result) {
+  if (!bench.json.empty()) {
+    PACELINE_TRY(write_file(bench.json, load_report_json(bench.url, options, result)));
+  }
+  if (!bench.hlog.empty()) PACELINE_TRY(write_file(bench.hlog, load_report_hlog(result)));
+  if (!bench.hgrm.empty())
+    PACELINE_TRY(write_file(bench.hgrm, hdr_spectrum(result.tally.response)));
+  return {};
+}
+
+int exit_code(const LoadResult& result) {
+  if (result.interrupted) return 105;
+  if (result.tally.completed == 0) return 1;
+  return result.doubts().empty() ? 0 : 96;
+}
+
+int refuse(const Error& error) {
+  std::fprintf(stderr, "bench: %s\n", error.text().c_str());
+  return 1;
+}
+
+}  // namespace
+
+int bench(const BenchInvocation& bench) {
+  Result<LoadOptions> options = load_options(bench);
+  if (!options) return refuse(options.error());
+  std::optional<StopOnSignal> signals(std::in_place);
+  options->stop = &signals->stop();
+  const Result<LoadResult> result = run_load_blocking(*options);
+  signals.reset();
+  if (!result) return refuse(result.error());
+  std::fputs(load_report(bench.url, *options, *result).c_str(), stdout);
+  std::fflush(stdout);
+  if (const Result<void> written = write_files(bench, *options, *result); !written) {
+    return refuse(written.error());
+  }
+  return exit_code(*result);
+}
+
+}  // namespace paceline::app
