@@ -135,6 +135,9 @@ Response Monitor::Inside::metrics(const Request& request) {
   watcher_.collect();
   Exposition text(format);
   for (const auto& [key, value] : watcher_.totals()) text.add(key, value);
+  if (judge_) {
+    for (const auto& [key, value] : judge_->series()) text.add(key, value);
+  }
   Response response = Response::text(text.take());
   response.content_type(content_type(format));
   scrape_seconds_ = std::chrono::duration<double>(Clock::now() - began).count();

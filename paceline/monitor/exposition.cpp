@@ -108,16 +108,15 @@ void Exposition::add(const MetricKey& key, const MetricValue& value, std::string
   ++series_;
   if (key.kind == MetricKind::histogram) return histogram(key, value.histogram, more);
   sample(key.name, {}, key.labels, more, {});
-  if (key.kind == MetricKind::counter) {
-    if (key.name.ends_with("_seconds_total")) {
-      append_number(text_, static_cast<double>(value.count) * kNanosecond);
-    } else {
-      text_ += std::to_string(value.count);
-    }
-  } else if (key.name.ends_with("_seconds")) {
-    append_number(text_, static_cast<double>(value.level) * kNanosecond);
+  const bool counts = key.kind == MetricKind::counter;
+  const double unit = metric_unit(key.name);
+  if (unit == 1) {
+    text_ += counts ? std::to_string(value.count) : std::to_string(value.level);
   } else {
-    text_ += std::to_string(value.level);
+    // Billionths, divided: 0.7 * 1e9 / 1e9 is 0.7 again, times 1e-9 it would not be.
+    const auto number =
+        counts ? static_cast<double>(value.count) : static_cast<double>(value.level);
+    append_number(text_, number / std::round(1 / unit));
   }
   text_ += '\n';
 }

@@ -8,6 +8,7 @@
 #include "paceline/monitor/access.h"
 #include "paceline/monitor/exposition.h"
 #include "paceline/monitor/history.h"
+#include "paceline/monitor/judge.h"
 #include "paceline/monitor/monitor.h"
 #include "paceline/monitor/streams.h"
 #include "paceline/monitor/view.h"
@@ -17,7 +18,7 @@ namespace paceline {
 
 class Monitor::Inside {
  public:
-  Inside(Parts parts, History history, AccessRules rules);
+  Inside(Parts parts, History history, AccessRules rules, AlertOptions alerts);
 
   void tick();
   Task<bool> stop(Deadline deadline);
@@ -28,6 +29,11 @@ class Monitor::Inside {
   /// tcp: whoever reaches the address. local: the folder's owner.
   enum class Door : std::uint8_t { tcp, local };
   using Answer = std::function<Response(Request&)>;
+
+  // judging.cpp: goals and alerts.
+  void judge_goals(View& view, const Roster& roster);
+  bool start_judge(const Roster& roster, WallTime wall);
+  JudgeReading judge_reading(const View& view, const Roster& roster, WallTime wall) const;
 
   // monitor.cpp: the tick.
   void judge(View& view);
@@ -50,6 +56,8 @@ class Monitor::Inside {
   History history_;
   Access access_;
   Streams streams_;
+  AlertOptions alerts_;
+  std::unique_ptr<Judge> judge_;  // once there is a roster
   View view_;
   std::string snapshot_;
   std::string facts_;

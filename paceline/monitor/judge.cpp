@@ -5,13 +5,6 @@
 namespace paceline {
 namespace {
 
-constexpr std::string_view kDurations = "http_server_request_duration_seconds";
-constexpr std::string_view kStatusLabel = "http_response_status_code=\"";
-
-bool has_label(const MetricKey& key, std::string_view start) {
-  return key.labels.find(start) != std::string::npos;
-}
-
 std::vector<AlertRule> machines(const std::vector<DefaultRule>& rules) {
   std::vector<AlertRule> all;
   for (const DefaultRule& rule : rules) all.push_back(rule.rule);
@@ -24,24 +17,6 @@ AlertInput when(bool holds, std::string value) {
 }
 
 }  // namespace
-
-RequestCounts count_requests(const MetricsTotals& totals) {
-  RequestCounts counts;
-  for (const auto& [key, value] : totals) {
-    if (key.name == kDurations) {
-      const std::uint64_t count = value.histogram.count();
-      counts.total += count;
-      const std::size_t at = key.labels.find(kStatusLabel);
-      const bool known = at != std::string::npos;
-      if (known && key.labels[at + kStatusLabel.size()] == '5') counts.failed += count;
-    } else if ((key.name == "paceline_requests_aborted_total" && has_label(key, "by=\"server\"")) ||
-               (key.name == "paceline_connections_total" && has_label(key, "result=\"refused_"))) {
-      counts.total += value.count;
-      counts.failed += value.count;
-    }
-  }
-  return counts;
-}
 
 Result<std::unique_ptr<Judge>> Judge::create(AlertOptions options, Parts parts) {
   const Slo& slo = options.goals.slo;
@@ -72,7 +47,11 @@ Judge::Judge(AlertOptions options, Log& log, Ledger ledger, std::vector<DefaultR
       rules_(std::move(rules)),
       alerts_(machines(rules_)) {}
 
-void Judge::step(JudgeReading reading) {
+Judge::~Judge() {
+  for (const std::unique_ptr<Sink>& sink : sinks_) sink->end();
+}
+
+std::vector<AlertNotice> Judge::step(JudgeReading reading) {
   ledger_.record({.now = reading.wall,
                   .run = reading.run,
                   .total = reading.requests.total,
@@ -93,8 +72,10 @@ void Judge::step(JudgeReading reading) {
   remember_crashes(reading);
   std::vector<AlertInput> inputs;
   for (const DefaultRule& rule : rules_) inputs.push_back(input(rule, reading));
-  tell(alerts_.step(reading.now, reading.wall, inputs));
+  std::vector<AlertNotice> changed = alerts_.step(reading.now, reading.wall, inputs);
+  tell(changed);
   last_ = std::move(reading);
+  return changed;
 }
 
 void Judge::tell(const std::vector<AlertNotice>& changed) {

@@ -22,8 +22,6 @@ struct RequestCounts {
   std::uint64_t total = 0;   // answered, aborted by the server, and refused for want of room
   std::uint64_t failed = 0;  // 5xx, aborted by the server, refused for want of room
 };
-/// From the merged series of all workers. A 4xx never failed, a time-out of the client neither.
-RequestCounts count_requests(const MetricsTotals& totals);
 
 /// One tick's measurements.
 struct JudgeReading {
@@ -52,7 +50,12 @@ class Judge {
   /// so in the log.
   static Result<std::unique_ptr<Judge>> create(AlertOptions options, Parts parts);
 
-  void step(JudgeReading reading);
+  Judge(const Judge&) = delete;
+  Judge& operator=(const Judge&) = delete;
+  ~Judge();
+
+  /// Returns the alerts that began to fire or were resolved; the log and the sinks know.
+  std::vector<AlertNotice> step(JudgeReading reading);
   /// The service stops in order.
   void stop_planned(WallTime now) { ledger_.stop_planned(now); }
 

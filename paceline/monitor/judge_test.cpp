@@ -18,27 +18,6 @@ HistogramTotals durations(std::uint64_t count) {
   return {std::move(buckets), count * 10'000'000};
 }
 
-TEST(CountRequests, FailedAre5xxAbortsAndRefusalsButNever4xx) {
-  const std::string name = "http_server_request_duration_seconds";
-  const auto answered = [&](const std::string& status) {
-    return MetricKey{.name = name,
-                     .labels = "http_response_status_code=\"" + status + "\",http_route=\"/5\"",
-                     .kind = MetricKind::histogram};
-  };
-  MetricsTotals totals;
-  totals[answered("200")].histogram = durations(100);
-  totals[answered("404")].histogram = durations(20);
-  totals[answered("503")].histogram = durations(3);
-  totals[counter("paceline_requests_aborted_total", "by=\"client\"")].count = 7;
-  totals[counter("paceline_requests_aborted_total", "by=\"server\"")].count = 2;
-  totals[counter("paceline_connections_total", "result=\"accepted\"")].count = 50;
-  totals[counter("paceline_connections_total", "result=\"refused_limit\"")].count = 4;
-  totals[counter("paceline_requests_rejected_total", "reason=\"header_timeout\"")].count = 9;
-  const RequestCounts counts = count_requests(totals);
-  EXPECT_EQ(counts.total, 129U);
-  EXPECT_EQ(counts.failed, 9U);
-}
-
 /// One judge with a ledger in a folder of its own, stepped second by second.
 class JudgeTest : public testing::Test {
  protected:

@@ -88,13 +88,14 @@ Result<std::string> find_token(const ConfigSection& config, const std::string& d
 
 }  // namespace
 
-Monitor::Inside::Inside(Parts parts, History history, AccessRules rules)
+Monitor::Inside::Inside(Parts parts, History history, AccessRules rules, AlertOptions alerts)
     : parts_(std::move(parts)),
       watcher_({.metrics = parts_.metrics, .control = parts_.control, .stalls = parts_.stalls},
                watcher_options(parts_.workers)),
       history_(history),
       access_(std::move(rules)),
-      streams_(parts_.loop) {
+      streams_(parts_.loop),
+      alerts_(std::move(alerts)) {
   add_routes(routes_, Door::tcp);
   add_routes(local_routes_, Door::local);
   server_.emplace(Server::Parts{parts_.loop, routes_, parts_.log, nullptr, no_access_log()},
@@ -119,6 +120,7 @@ void Monitor::Inside::tick() {
   if (const Roster* roster = watcher_.roster(); roster != nullptr) {
     facts_ = roster->facts;
     note_incidents(*roster);
+    judge_goals(view_, *roster);
   }
   note_stalls(view_);
   judge(view_);
@@ -155,6 +157,13 @@ void Monitor::Inside::judge(View& view) {
     worse("amber", std::move(reason));
   }
   if (ready == 0 && view.phase == ClusterPhase::running) worse("red", "no worker serves");
+  for (const GoalView& goal : view.goals) {
+    if (goal.result.state == GoalState::missed) worse("amber", goal.result.reason);
+  }
+  for (const AlertNotice& alert : view.alerts) {
+    if (alert.state != AlertState::firing || alert.severity != Severity::page) continue;
+    worse("red", alert.name + ": " + alert.value);
+  }
 }
 
 void Monitor::Inside::note_incidents(const Roster& roster) {
@@ -226,6 +235,7 @@ void Monitor::Inside::remember(const View& view) {
 }
 
 Task<bool> Monitor::Inside::stop(Deadline deadline) {
+  if (judge_) judge_->stop_planned(std::chrono::system_clock::now());
   streams_.end();
   for (Server* server : {&*server_, &*local_server_}) {
     server->unlisten_all();
@@ -249,8 +259,9 @@ Result<std::unique_ptr<Monitor>> Monitor::create(Parts parts) {
   rules.host = parts.listen.host;
   rules.open_paths = std::move(plan.open_paths);
   PACELINE_TRY_VALUE(rules.token, find_token(config, parts.dir));
-  return std::unique_ptr<Monitor>(
-      new Monitor(std::make_unique<Inside>(std::move(parts), history, std::move(rules))));
+  PACELINE_TRY_VALUE(AlertOptions alerts, alert_options(parts.config));
+  return std::unique_ptr<Monitor>(new Monitor(
+      std::make_unique<Inside>(std::move(parts), history, std::move(rules), std::move(alerts))));
 }
 
 Result<void> Monitor::listen(int fd) { return inside_->server().listen(fd); }

@@ -157,13 +157,16 @@ Duration Sink::Inside::pause() {
 Sink::Sink(SinkConfig config, SinkOrigin origin, Log& log)
     : inside_(std::make_unique<Inside>(std::move(config), std::move(origin), log)) {}
 
-Sink::~Sink() {
+void Sink::end() {
+  const std::lock_guard lock(inside_->mutex);
+  if (inside_->stopping) return;
+  inside_->stopping = true;
   inside_->stop.stop_at(Clock::now() + kFlushLimit);
-  {
-    const std::lock_guard lock(inside_->mutex);
-    inside_->stopping = true;
-  }
   inside_->changed.notify_one();
+}
+
+Sink::~Sink() {
+  end();
   inside_->thread.join();
 }
 

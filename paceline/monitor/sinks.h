@@ -65,6 +65,8 @@ class Sink {
   /// Tries what waits once, for at most a second; the rest is dropped.
   ~Sink();
 
+  /// Begins the end: the destructor then waits for no more than is left of the second.
+  void end();
   /// What changed, and all that is visible. Severities that the sink is not for are left out.
   void tell(const std::vector<AlertNotice>& changed, const std::vector<AlertNotice>& visible);
   SinkCounts counts() const;

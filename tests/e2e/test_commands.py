@@ -228,7 +228,7 @@ def test_stop_returns_when_all_is_gone(cluster):
     assert stopped.stdout == f"stopped {cluster.folder}\n"
     assert cluster.wait_exit() == 0
     left = sorted(path.name for path in cluster.folder.iterdir())
-    assert left == ["admin.token", "data.db", "lock"]
+    assert left == ["admin.token", "availability.ledger", "data.db", "lock"]
 
 
 def test_stop_has_json_too(serve):
