@@ -5,5 +5,6 @@
 #include "paceline/monitor/alert_rules.h"  // IWYU pragma: export
 #include "paceline/monitor/config.h"       // IWYU pragma: export
 #include "paceline/monitor/dashboard.h"    // IWYU pragma: export
+#include "paceline/monitor/history.h"      // IWYU pragma: export
 #include "paceline/monitor/monitor.h"      // IWYU pragma: export
 #include "paceline/monitor/self.h"         // IWYU pragma: export

@@ -86,6 +86,7 @@ Result<void> run_monitor(ChildProcess& child, Loop& loop, const Config& config, 
                                       .config_hash = hash_of(child.config_text()),
                                       .listen = std::move(listen),
                                       .workers = std::move(workers),
+                                      .block = block,
                                       .metric_infos = {service_metrics()}}));
   PACELINE_TRY(monitor->listen(socket.get()));
   PACELINE_TRY(monitor->listen_local(local.get()));

@@ -93,6 +93,7 @@ Result<StopReport> Supervisor::Inside::run() {
   PACELINE_TRY(open());
   const std::optional<int> first = next_stage_up(INT32_MIN);
   check(first.has_value(), "a supervisor needs a role");
+  publish_roster();  // the first child already looks
   start_stage(*first);
   while (!finished_) {
     publish_roster();

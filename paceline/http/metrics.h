@@ -20,7 +20,7 @@ inline constexpr MetricInfo active_requests{
     .kind = MetricKind::gauge,
     .help = "Requests whose body is being read, whose handler waits, or whose answer is streamed."};
 inline constexpr MetricInfo connections{
-    .name = "paceline_connections",
+    .name = "paceline_open_connections",
     .kind = MetricKind::gauge,
     .help = "Open client connections: active ones carry an active request.",
     .labels = {"state"}};

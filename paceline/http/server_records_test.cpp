@@ -40,7 +40,7 @@ TEST_F(ServerRecordsTest, RecordsWhatItDoes) {
   EXPECT_EQ(count_of(all, duration, R"(status_code="400",http_route="refused")"), 1U);
   EXPECT_EQ(count_of(all, "paceline_requests_rejected_total", "request_line"), 1U);
   EXPECT_EQ(count_of(all, "paceline_connections_total", "accepted"), 2U);
-  EXPECT_GE(count_of(all, "paceline_connections", "idle"), 1U);
+  EXPECT_GE(count_of(all, "paceline_open_connections", "idle"), 1U);
   EXPECT_GE(count_of(all, "paceline_network_bytes_total", "received"), 7 * get("/none").size());
   EXPECT_GE(count_of(all, "paceline_network_bytes_total", "sent"), 7 * 100U);
 }

@@ -1,4 +1,6 @@
 // What the monitor answers; docs/reference/monitor.md is its description.
+#include <algorithm>
+
 #include "paceline/monitor/dashboard.h"
 #include "paceline/monitor/inside.h"
 
@@ -13,6 +15,9 @@ constexpr std::string_view kHeaders =
     "Referrer-Policy: no-referrer\r\n"
     "X-Content-Type-Options: nosniff\r\n"
     "X-Frame-Options: DENY\r\n";
+
+constexpr std::size_t kSeriesMax = 2000;             // notes: a whole host's, merged
+constexpr std::size_t kSeriesMaxPerWorker = 20'000;  // asked for by name, for a look
 
 Response plain(unsigned status, std::string_view literal) {
   Response response = Response::text(literal);
@@ -131,17 +136,69 @@ Response Monitor::Inside::readyz() {
 
 Response Monitor::Inside::metrics(const Request& request) {
   const MetricsFormat format = negotiate_format(request.header(KnownHeader::accept).value_or(""));
+  std::string scratch;
+  const auto per_worker = query_value(request.query(), "per_worker", scratch);
+  if (!per_worker) return Response::problem(400, "per_worker is given twice, or not readable");
+  const std::string_view word = per_worker->value_or("0");
+  if (word != "0" && word != "1") return Response::problem(400, "per_worker is 0 or 1");
   const Time began = Clock::now();
   watcher_.collect();
-  Exposition text(format);
-  for (const auto& [key, value] : watcher_.totals()) text.add(key, value);
-  if (judge_) {
-    for (const auto& [key, value] : judge_->series()) text.add(key, value);
+  Exposition text(format, catalogue_, word == "1" ? kSeriesMaxPerWorker : kSeriesMax);
+  if (word == "1") {
+    write_by_process(text);
+  } else {
+    write_merged(text);
+  }
+  if (text.left_out() > 0) {
+    parts_.log.write(LogLevel::warning, "series_left_out",
+                     {{"series", static_cast<std::int64_t>(text.left_out())}});
   }
   Response response = Response::text(text.take());
   response.content_type(content_type(format));
-  scrape_seconds_ = std::chrono::duration<double>(Clock::now() - began).count();
+  const Duration took = Clock::now() - began;
+  own_.count_scrape(took);
+  scrape_seconds_ = std::chrono::duration<double>(took).count();
   return response;
+}
+
+/// Three ordered lists as one.
+void Monitor::Inside::write_merged(Exposition& text) {
+  MetricsTotals added = own_series(view_, version_, parts_.config_hash);
+  for (const auto& [key, value] : judged_) {
+    if (!OwnCounters::takes_over(key)) added.try_emplace(key, value);
+  }
+  const MetricsTotals& totals = watcher_.totals();
+  auto one = totals.begin();
+  auto other = added.begin();
+  while (one != totals.end() || other != added.end()) {
+    const bool first = other == added.end() || (one != totals.end() && one->first < other->first);
+    const auto& [key, value] = first ? *one++ : *other++;
+    text.add(key, value);
+  }
+}
+
+/// Every process by itself: role and, for workers, number. Rows of one name stand together.
+void Monitor::Inside::write_by_process(Exposition& text) {
+  struct Row {
+    const MetricKey* key;
+    const MetricValue* value;
+    std::size_t process;
+  };
+  const std::vector<ProcessTotals>& processes = watcher_.processes();
+  std::vector<Row> rows;
+  std::vector<std::string> labels;
+  for (std::size_t i = 0; i < processes.size(); ++i) {
+    std::string label = "role=\"" + processes[i].role + "\"";
+    if (processes[i].role == "worker") {
+      label += ",worker=\"" + std::to_string(processes[i].slot) + "\"";
+    }
+    labels.push_back(std::move(label));
+    for (const auto& [key, value] : processes[i].series) rows.push_back({&key, &value, i});
+  }
+  std::ranges::sort(rows, [](const Row& a, const Row& b) {
+    return a.key->name != b.key->name ? a.key->name < b.key->name : a.process < b.process;
+  });
+  for (const Row& row : rows) text.add(*row.key, *row.value, labels[row.process]);
 }
 
 Response Monitor::Inside::history(const Request& request) {

@@ -10,6 +10,7 @@
 #include "paceline/monitor/history.h"
 #include "paceline/monitor/judge.h"
 #include "paceline/monitor/monitor.h"
+#include "paceline/monitor/own_metrics.h"
 #include "paceline/monitor/streams.h"
 #include "paceline/monitor/view.h"
 #include "paceline/monitor/watcher.h"
@@ -18,7 +19,8 @@ namespace paceline {
 
 class Monitor::Inside {
  public:
-  Inside(Parts parts, History history, AccessRules rules, AlertOptions alerts);
+  Inside(Parts parts, History history, AccessRules rules, std::unique_ptr<Judge> judge,
+         LedgerRun run);
 
   void tick();
   Task<bool> stop(Deadline deadline);
@@ -30,16 +32,15 @@ class Monitor::Inside {
   enum class Door : std::uint8_t { tcp, local };
   using Answer = std::function<Response(Request&)>;
 
-  // judging.cpp: goals and alerts.
-  void judge_goals(View& view, const Roster& roster);
-  bool start_judge(const Roster& roster, WallTime wall);
-  JudgeReading judge_reading(const View& view, const Roster& roster, WallTime wall) const;
-
   // monitor.cpp: the tick.
-  void judge(View& view);
+  void learn(const std::string& facts);
   void note_incidents(const Roster& roster);
   void note_stalls(const View& view);
   void remember(const View& view);
+
+  // judging.cpp: the tick's verdict.
+  void hold_against_goals(View& view);
+  void decide_state(View& view);
 
   // endpoints.cpp.
   void add_routes(Routes& routes, Door door);
@@ -48,6 +49,8 @@ class Monitor::Inside {
   void add_session(Routes& routes, Door door);
   Response readyz();
   Response metrics(const Request& request);
+  void write_merged(Exposition& text);
+  void write_by_process(Exposition& text);
   Response history(const Request& request);
   Response stream();
 
@@ -56,11 +59,17 @@ class Monitor::Inside {
   History history_;
   Access access_;
   Streams streams_;
-  AlertOptions alerts_;
-  std::unique_ptr<Judge> judge_;  // once there is a roster
+  OwnCounters own_;
+  MetricCatalogue catalogue_;
+  std::unique_ptr<Judge> judge_;
+  LedgerRun run_;
+  MetricsTotals judged_;  // its series
+  Time now_;              // of the tick
+  WallTime wall_;
   View view_;
   std::string snapshot_;
   std::string facts_;
+  std::string version_;
   std::optional<double> tick_seconds_;
   std::optional<double> scrape_seconds_;
   std::int64_t minute_ = 0;  // of the last row of minutes

@@ -1,4 +1,4 @@
-// The monitor's tick, as far as goals and alerts are concerned.
+// The verdict of a tick: goals, alerts, and the one colour that a person looks at first.
 #include <algorithm>
 
 #include "paceline/monitor/inside.h"
@@ -6,17 +6,18 @@
 namespace paceline {
 namespace {
 
-ServiceState state_of(const Roster& roster) {
-  if (roster.phase == ClusterPhase::draining) return ServiceState::planned;
-  const bool ready = std::ranges::any_of(roster.slots, [](const RosterSlot& slot) {
-    return slot.role == "worker" && slot.state == SlotState::ready;
-  });
-  if (ready) return ServiceState::serving;
-  return roster.phase == ClusterPhase::starting ? ServiceState::starting : ServiceState::down;
+/// A loop that is stuck for less is a stall, not an outage.
+constexpr double kDownAfter = 1;  // seconds
+
+bool serves(const WorkerView& worker) {
+  return worker.state == WorkerState::ready ||
+         (worker.state == WorkerState::blocked && worker.blocked < kDownAfter);
 }
 
-std::uint64_t run_id(const Roster& roster) {
-  return static_cast<std::uint64_t>(roster.started.time_since_epoch().count());
+ServiceState service_state(const View& view) {
+  if (view.phase == ClusterPhase::draining) return ServiceState::planned;
+  if (view.phase == ClusterPhase::starting) return ServiceState::starting;
+  return std::ranges::any_of(view.workers, serves) ? ServiceState::serving : ServiceState::down;
 }
 
 /// All goals but that of availability have the same.
@@ -27,88 +28,65 @@ Duration goal_window(const Goals& goals) {
   return Goal{}.window;
 }
 
-std::uint64_t difference(std::uint64_t now, std::uint64_t before) {
-  return now - std::min(now, before);
+/// What the window saw; `availability` is the ledger's to say.
+GoalSample sample_of(const Trend& trend, Duration window, const View& view) {
+  GoalSample sample;
+  sample.memory = view.host.memory_ratio();
+  const Reading* before = trend.before(window);
+  if (before == nullptr) return sample;
+  const Reading& now = trend.newest();
+  sample.latency = between(before->latency, now.latency);
+  sample.total = now.requests() - std::min(now.requests(), before->requests());
+  sample.failed = now.failed() - std::min(now.failed(), before->failed());
+  sample.elapsed = now.at - before->at;
+  if (sample.elapsed > Duration::zero()) {
+    sample.cpu = static_cast<double>((now.cpu - before->cpu).count()) /
+                 static_cast<double>(sample.elapsed.count()) / view.host.cpus;
+  }
+  return sample;
 }
 
-template <class T>
-void raise(std::optional<T>& highest, T value) {
-  highest = highest ? std::max(*highest, value) : value;
-}
-
-/// A worker that is stuck publishes nothing: how long it has been says as much as a lag.
-void raise_lag(JudgeReading& reading, const WorkerView& worker) {
-  const double lag = std::max(worker.lag_max.value_or(0), worker.blocked);
-  raise(reading.loop_lag, std::chrono::duration_cast<Duration>(std::chrono::duration<double>(lag)));
+std::optional<double> fullest_worker(const View& view) {
+  if (view.worker_memory_limit == 0) return {};
+  std::int64_t most = 0;
+  for (const WorkerView& worker : view.workers) {
+    for (const std::string_view kind : {"pss", "rss"}) {
+      const auto found = worker.memory.find(kind);
+      if (found == worker.memory.end() || found->second == 0) continue;
+      most = std::max(most, found->second);
+      break;  // pss, where it is known: pages that workers share count once
+    }
+  }
+  return static_cast<double>(most) / static_cast<double>(view.worker_memory_limit);
 }
 
 }  // namespace
 
-bool Monitor::Inside::start_judge(const Roster& roster, WallTime wall) {
-  const Duration age = parts_.loop.now() - roster.started;
-  const LedgerRun run{.id = run_id(roster),
-                      .began = wall - std::chrono::duration_cast<WallTime::duration>(age)};
-  const std::string address = parts_.listen.text();
-  Result<std::unique_ptr<Judge>> judge =
-      Judge::create(alerts_, {.log = parts_.log,
-                              .ledger = parts_.dir + "/availability.ledger",
-                              .run = run,
-                              .now = wall,
-                              .origin = {.instance = address, .url = "http://" + address}});
-  if (!judge) {
-    parts_.log.write(LogLevel::error, "goals are not judged", {{"reason", judge.error().text()}});
-    return false;
-  }
-  judge_ = std::move(*judge);
-  return true;
-}
-
-JudgeReading Monitor::Inside::judge_reading(const View& view, const Roster& roster,
-                                            WallTime wall) const {
-  const Reading& newest = watcher_.trend().newest();
-  JudgeReading reading{.now = parts_.loop.now(),
-                       .wall = wall,
-                       .sample = {.memory = view.host.memory_ratio(), .headroom = view.headroom},
-                       .run = run_id(roster),
-                       .requests = {.total = newest.requests(), .failed = newest.failed()},
-                       .state = state_of(roster)};
-  const Duration window = goal_window(alerts_.goals);
-  if (const Reading* before = watcher_.trend().before(window); before != nullptr) {
-    GoalSample& sample = reading.sample;
-    sample.latency = between(before->latency, newest.latency);
-    sample.total = difference(newest.requests(), before->requests());
-    sample.failed = difference(newest.failed(), before->failed());
-    sample.elapsed = newest.at - before->at;
-    if (sample.elapsed > Duration::zero() && newest.cpu >= before->cpu) {
-      const std::chrono::duration<double> used = newest.cpu - before->cpu;
-      sample.cpu = used / std::chrono::duration<double>(sample.elapsed) / view.host.cpus;
-    }
-  }
-  for (const WorkerView& worker : view.workers) {
-    reading.crashes += worker.restarts;
-    raise_lag(reading, worker);
-    const auto resident = worker.memory.find("rss");
-    if (view.worker_memory_limit == 0 || resident == worker.memory.end()) continue;
-    raise(reading.worker_memory,
-          static_cast<double>(resident->second) / static_cast<double>(view.worker_memory_limit));
-  }
-  return reading;
-}
-
-void Monitor::Inside::judge_goals(View& view, const Roster& roster) {
-  const WallTime wall = std::chrono::system_clock::now();
-  if (!judge_ && !start_judge(roster, wall)) return;
+void Monitor::Inside::hold_against_goals(View& view) {
   const Goals& goals = judge_->goals();
-  view.expected_rate = goals.expected_rate;
-  view.headroom = headroom(goals, view.cpu, view.loop_max);
-  for (const AlertNotice& notice : judge_->step(judge_reading(view, roster, wall))) {
+  const Duration window = goal_window(goals);
+  JudgeReading reading{.now = now_,
+                       .wall = wall_,
+                       .sample = sample_of(watcher_.trend(), window, view),
+                       .run = run_.id,
+                       .requests = {.total = view.total, .failed = view.failed},
+                       .state = service_state(view),
+                       .loop_lag = {},
+                       .worker_memory = fullest_worker(view),
+                       .crashes = 0};
+  view.headroom = headroom(goals, reading.sample.cpu, view.loop_recent);
+  reading.sample.headroom = view.headroom;
+  if (view.lag_max) reading.loop_lag = Duration(static_cast<std::int64_t>(*view.lag_max * 1e9));
+  for (const WorkerView& worker : view.workers) reading.crashes += worker.restarts;
+  for (const AlertNotice& notice : judge_->step(std::move(reading))) {
     const bool fires = notice.state == AlertState::firing;
-    history_.add_incident(
-        {.time = view.time,
-         .kind = "alert",
-         .text = notice.name + (fires ? " fires: " : " is resolved: ") + notice.value});
+    std::string text = notice.name + (fires ? " fires" : " is resolved");
+    if (!notice.value.empty()) text += ": " + notice.value;
+    history_.add_incident({.time = view.time, .kind = "alert", .text = std::move(text)});
   }
-  for (std::size_t i = 0; i < goals.list.size(); ++i) {
+
+  view.expected_rate = goals.expected_rate;
+  for (std::size_t i = 0; i < std::min(goals.list.size(), judge_->results().size()); ++i) {
     view.goals.push_back({.goal = goals.list[i], .result = judge_->results()[i]});
   }
   if (goals.find("availability") != nullptr) {
@@ -117,6 +95,35 @@ void Monitor::Inside::judge_goals(View& view, const Roster& roster) {
   }
   view.burns.assign(judge_->burns().begin(), judge_->burns().end());
   view.alerts = judge_->alerts();
+  judged_ = judge_->series();
+}
+
+void Monitor::Inside::decide_state(View& view) {
+  view.state = "green";
+  const auto worse = [&view](std::string_view state, std::string reason) {
+    if (view.state != "red") view.state = state;
+    view.reasons.push_back(std::move(reason));
+  };
+  if (view.phase != ClusterPhase::running) {
+    worse("amber", "the instance is " + std::string(to_string(view.phase)));
+  } else if (std::ranges::none_of(view.workers, serves)) {
+    worse("red", "no worker serves");
+  }
+  for (const WorkerView& worker : view.workers) {
+    if (worker.state == WorkerState::ready) continue;
+    std::string reason =
+        "worker " + std::to_string(worker.slot) + " is " + std::string(to_string(worker.state));
+    if (!worker.doing.empty()) reason += " in " + worker.doing;
+    worse("amber", std::move(reason));
+  }
+  for (const AlertNotice& alert : view.alerts) {
+    if (alert.state != AlertState::firing) continue;
+    worse(alert.severity == Severity::page ? "red" : "amber",
+          alert.value.empty() ? alert.summary : alert.name + ": " + alert.value);
+  }
+  for (const GoalView& goal : view.goals) {
+    if (goal.result.state == GoalState::missed) worse("amber", goal.result.reason);
+  }
 }
 
 }  // namespace paceline

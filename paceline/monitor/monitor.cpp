@@ -65,6 +65,13 @@ HistoryRow minute_of(std::span<const HistoryRow> seconds) {
   return row;
 }
 
+/// From the start of the supervisor to its end: the same run whichever monitor looks.
+LedgerRun run_of(const Roster* roster, Time now, WallTime wall) {
+  const Time started = roster == nullptr ? now : roster->started;
+  return {.id = static_cast<std::uint64_t>(started.time_since_epoch().count()),
+          .began = wall - std::chrono::duration_cast<WallTime::duration>(now - started)};
+}
+
 WatcherOptions watcher_options(const SelfOptions& workers) {
   return {.loop_threshold = workers.threshold,
           .loop_interval = workers.interval,
@@ -88,14 +95,26 @@ Result<std::string> find_token(const ConfigSection& config, const std::string& d
 
 }  // namespace
 
-Monitor::Inside::Inside(Parts parts, History history, AccessRules rules, AlertOptions alerts)
+Monitor::Inside::Inside(Parts parts, History history, AccessRules rules,
+                        std::unique_ptr<Judge> judge, LedgerRun run)
     : parts_(std::move(parts)),
       watcher_({.metrics = parts_.metrics, .control = parts_.control, .stalls = parts_.stalls},
                watcher_options(parts_.workers)),
       history_(history),
       access_(std::move(rules)),
       streams_(parts_.loop),
-      alerts_(std::move(alerts)) {
+      own_(parts_.block),
+      judge_(std::move(judge)),
+      run_(run) {
+  catalogue_.add(http_metrics());
+  catalogue_.add(block_metrics());
+  catalogue_.add(loop_metrics());
+  catalogue_.add(process_metrics());
+  catalogue_.add(judge_metrics());
+  catalogue_.add(monitor_metrics());
+  for (const std::span<const MetricInfo> infos : parts_.metric_infos) catalogue_.add(infos);
+  catalogue_.add_bounds("http_server_request_duration_seconds",
+                        goal_latency_bounds(judge_->goals()));
   add_routes(routes_, Door::tcp);
   add_routes(local_routes_, Door::local);
   server_.emplace(Server::Parts{parts_.loop, routes_, parts_.log, nullptr, no_access_log()},
@@ -116,14 +135,16 @@ Monitor::Inside::Inside(Parts parts, History history, AccessRules rules, AlertOp
 
 void Monitor::Inside::tick() {
   const Time began = Clock::now();
-  view_ = watcher_.look(parts_.loop.now(), std::chrono::system_clock::now());
+  now_ = parts_.loop.now();
+  wall_ = std::chrono::system_clock::now();
+  view_ = watcher_.look(now_, wall_);
   if (const Roster* roster = watcher_.roster(); roster != nullptr) {
-    facts_ = roster->facts;
+    learn(roster->facts);
     note_incidents(*roster);
-    judge_goals(view_, *roster);
   }
   note_stalls(view_);
-  judge(view_);
+  hold_against_goals(view_);
+  decide_state(view_);
   view_.incidents = history_.incidents();
   if (view_.incidents.size() > kIncidentsShown) view_.incidents.resize(kIncidentsShown);
   view_.tick_seconds = tick_seconds_;
@@ -132,38 +153,11 @@ void Monitor::Inside::tick() {
   remember(view_);
   snapshot_ = snapshot_json(view_, facts_, parts_.name, parts_.config_hash);
   streams_.publish(event_text("snapshot", snapshot_));
-  tick_seconds_ = std::chrono::duration<double>(Clock::now() - began).count();
-}
-
-/// State and reasons: what a person should look at first.
-void Monitor::Inside::judge(View& view) {
-  const auto worse = [&view](std::string_view state, std::string reason) {
-    if (view.state != "red") view.state = state;
-    view.reasons.push_back(std::move(reason));
-  };
-  view.state = "green";
-  if (view.phase != ClusterPhase::running) {
-    worse("amber", "the instance is " + std::string(to_string(view.phase)));
-  }
-  std::size_t ready = 0;
-  for (const WorkerView& worker : view.workers) {
-    if (worker.state == WorkerState::ready) {
-      ++ready;
-      continue;
-    }
-    std::string reason =
-        "worker " + std::to_string(worker.slot) + " is " + std::string(to_string(worker.state));
-    if (!worker.doing.empty()) reason += " in " + worker.doing;
-    worse("amber", std::move(reason));
-  }
-  if (ready == 0 && view.phase == ClusterPhase::running) worse("red", "no worker serves");
-  for (const GoalView& goal : view.goals) {
-    if (goal.result.state == GoalState::missed) worse("amber", goal.result.reason);
-  }
-  for (const AlertNotice& alert : view.alerts) {
-    if (alert.state != AlertState::firing || alert.severity != Severity::page) continue;
-    worse("red", alert.name + ": " + alert.value);
-  }
+  own_.publish(streams_.dropped(), view_.unreadable);
+  own_.publish_deliveries(judged_);
+  const Duration took = Clock::now() - began;
+  own_.count_tick(took);
+  tick_seconds_ = std::chrono::duration<double>(took).count();
 }
 
 void Monitor::Inside::note_incidents(const Roster& roster) {
@@ -234,8 +228,14 @@ void Monitor::Inside::remember(const View& view) {
   history_.add_second(row);
 }
 
+void Monitor::Inside::learn(const std::string& facts) {
+  if (facts == facts_) return;
+  facts_ = facts;
+  version_ = version_of(facts);
+}
+
 Task<bool> Monitor::Inside::stop(Deadline deadline) {
-  if (judge_) judge_->stop_planned(std::chrono::system_clock::now());
+  judge_->stop_planned(std::chrono::system_clock::now());
   streams_.end();
   for (Server* server : {&*server_, &*local_server_}) {
     server->unlisten_all();
@@ -260,8 +260,19 @@ Result<std::unique_ptr<Monitor>> Monitor::create(Parts parts) {
   rules.open_paths = std::move(plan.open_paths);
   PACELINE_TRY_VALUE(rules.token, find_token(config, parts.dir));
   PACELINE_TRY_VALUE(AlertOptions alerts, alert_options(parts.config));
-  return std::unique_ptr<Monitor>(new Monitor(
-      std::make_unique<Inside>(std::move(parts), history, std::move(rules), std::move(alerts))));
+  RosterReader roster(control_roster(parts.control));
+  const WallTime wall = std::chrono::system_clock::now();
+  const LedgerRun run = run_of(roster.read(), parts.loop.now(), wall);
+  const std::string address = parts.listen.text();
+  PACELINE_TRY_VALUE(std::unique_ptr<Judge> judge,
+                     Judge::create(std::move(alerts),
+                                   {.log = parts.log,
+                                    .ledger = parts.dir + "/availability.ledger",
+                                    .run = run,
+                                    .now = wall,
+                                    .origin = {.instance = address, .url = "http://" + address}}));
+  return std::unique_ptr<Monitor>(new Monitor(std::make_unique<Inside>(
+      std::move(parts), history, std::move(rules), std::move(judge), run)));
 }
 
 Result<void> Monitor::listen(int fd) { return inside_->server().listen(fd); }

@@ -32,6 +32,7 @@ class Monitor {
     std::string config_hash;      // tells two configurations apart
     ListenAddress listen;         // where operators reach it, with its real port
     SelfOptions workers;          // how workers watch themselves
+    MetricsBlock& block;          // of this process
     /// What is measured, beside what lower modules and the monitor itself declare.
     std::vector<std::span<const MetricInfo>> metric_infos = {};
   };

@@ -329,6 +329,11 @@ std::string snapshot_json(const View& view, std::string_view facts, std::string_
                  {"unreadable", view.unreadable}}}});
 }
 
+std::string version_of(std::string_view facts) {
+  const Json known = Json::parse(facts, nullptr, false);
+  return known.is_object() ? known.value("version", std::string()) : std::string();
+}
+
 std::string goals_json(const View& view) {
   return line({{"schema", 1},
                {"time", view.time},

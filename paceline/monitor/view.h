@@ -34,8 +34,9 @@ struct WorkerView {
   std::optional<double> share;  // of all workers' requests
   std::int64_t in_flight = 0;
   std::optional<double> p95;
-  std::optional<double> utilization;
-  std::optional<double> cpu;  // in CPUs
+  std::optional<double> utilization;         // in its last loop.interval
+  std::optional<double> utilization_recent;  // over the latency window
+  std::optional<double> cpu;                 // in CPUs
   std::optional<double> lag_max;
   std::map<std::string, std::int64_t, std::less<>> memory;  // bytes by kind
   std::int64_t connections = 0;
@@ -105,6 +106,7 @@ struct View {
 
   std::optional<double> cpu;
   std::optional<double> loop_max;
+  std::optional<double> loop_recent;  // busy share of the busiest loop, over the latency window
   std::optional<double> disk_read_rate;
   std::optional<double> disk_write_rate;
   HostUse host;
@@ -158,6 +160,8 @@ struct View {
 /// GET /api/v1/snapshot. `facts`: the status JSON of the start.
 std::string snapshot_json(const View& view, std::string_view facts, std::string_view name,
                           std::string_view config_hash);
+/// The program's version, from the facts; empty if they do not say.
+std::string version_of(std::string_view facts);
 /// Parts of it, for the endpoints of their own.
 std::string goals_json(const View& view);
 std::string alerts_json(const View& view);

@@ -121,7 +121,7 @@ void Watcher::look_at_cluster(View& view) {
   view.aborted = now.aborted;
   view.rejected = now.rejected;
   view.in_flight = sum_of_gauges(totals, "http_server_active_requests");
-  view.connections = sum_of_gauges(totals, "paceline_connections");
+  view.connections = sum_of_gauges(totals, "paceline_open_connections");
   view.memory = memory_of(totals);
   view.received_rate = trend_.rate(kTick, &Reading::received);
   view.sent_rate = trend_.rate(kTick, &Reading::sent);
@@ -255,6 +255,9 @@ void Watcher::look_at_workers(View& view, const Roster& roster, Time now) {
     if (worker.utilization) {
       view.loop_max = std::max(view.loop_max.value_or(0), *worker.utilization);
     }
+    if (worker.utilization_recent) {
+      view.loop_recent = std::max(view.loop_recent.value_or(0), *worker.utilization_recent);
+    }
     if (worker.lag_max) view.lag_max = std::max(view.lag_max.value_or(0), *worker.lag_max);
     if (worker.blocked > 0) {
       // The gauge of a loop that is stuck is from before; it is later than that now.
@@ -290,6 +293,9 @@ void Watcher::look_at_worker(WorkerView& worker, const RosterSlot& slot,
     const HistogramTotals recent = between(old.latency, reading.latency);
     const double tick = seconds(now - last.at);
     worker.p95 = quantile(recent, 0.95);
+    const auto busy = static_cast<double>(difference(reading.busy, old.busy));
+    const auto idle = static_cast<double>(difference(reading.idle, old.idle));
+    worker.utilization_recent = ratio(busy, busy + idle);
     worker.rate =
         static_cast<double>(difference(reading.latency.count(), last.latency.count())) / tick;
     worker.cpu = static_cast<double>(difference(reading.cpu, last.cpu)) * 1e-9 / tick;
@@ -298,7 +304,7 @@ void Watcher::look_at_worker(WorkerView& worker, const RosterSlot& slot,
   worker.utilization = gauge_seconds(totals, "paceline_loop_utilization_ratio");
   worker.lag_max = gauge_seconds(totals, "paceline_loop_lag_max_seconds");
   worker.in_flight = sum_of_gauges(totals, "http_server_active_requests");
-  worker.connections = sum_of_gauges(totals, "paceline_connections");
+  worker.connections = sum_of_gauges(totals, "paceline_open_connections");
   worker.memory = memory_of(totals);
   if (!slot.seat || slot.state != SlotState::ready) return;
   const std::span<const SeatState> seats = control_seats(parts_.control);

@@ -42,6 +42,7 @@ class Watcher {
   /// Of the last look.
   const Trend& trend() const { return trend_; }
   const MetricsTotals& totals() const { return collector_.totals(); }
+  const std::vector<ProcessTotals>& processes() const { return collector_.processes(); }
 
  private:
   /// A worker's totals, for rates over the last ten seconds.
