@@ -63,7 +63,7 @@ int status(const Invocation& invocation) {
 }
 
 int stop(const Invocation& invocation) {
-  const Result<std::string> answer = stop_instance_blocking(invocation.dir, invocation.timeout);
+  const Result<std::string> answer = stop_instance_blocking(invocation.dir);
   if (!answer) {
     const std::string hint =
         answer.error().code == Code::not_found ? start_hint(invocation) : std::string();

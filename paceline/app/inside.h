@@ -15,13 +15,13 @@ namespace paceline::app {
 
 /// The command line, as far as it is not configuration.
 struct Invocation {
-  std::string name;               // of the program: "paceline"
-  std::string file;               // configuration; empty: the program's default
-  std::string dir;                // instance folder
-  std::vector<std::string> sets;  // key=value, from --set and the short flags
+  std::string name;                // of the program: "paceline"
+  std::string file;                // configuration; empty: the program's default
+  std::string dir;                 // instance folder
+  std::vector<std::string> sets;   // key=value, from --set
+  std::vector<std::string> flags;  // "--workers workers=io", from the short flags
   bool json = false;
-  bool force = false;                           // init: replace the file
-  Duration timeout = std::chrono::seconds(40);  // stop: drain limit and a little
+  bool force = false;  // init: replace the file
 };
 
 /// Every key that an application knows.

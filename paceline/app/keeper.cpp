@@ -36,10 +36,14 @@ Result<void> run_keeper(ChildProcess& child, Loop& loop, const Config& config, L
   const EverySecond every_second(loop, [&] {
     keeper->publish();
     self.publish();
+    if (keeper->replaced()) loop.stop();
   });
   child.start(loop, {.stop_accepting = [&] { scope.spawn(leave(*keeper, child, loop, log)); }});
   child.ready();
   loop.run();
+  if (keeper->replaced()) {
+    return fail(Code::unavailable, service.database + " was replaced by another file while in use");
+  }
   return {};
 }
 

@@ -100,9 +100,10 @@ class CommandLine {
     dir->capture_default_str();
     add_sets(serve);
     serve->callback([this, dir] {
-      if (!workers_.empty()) invocation_.sets.push_back("workers=" + workers_);
-      if (!listen_.empty()) invocation_.sets.push_back("server.listen=" + toml_list(listen_));
-      if (dir->count() > 0) invocation_.sets.push_back("dir=" + invocation_.dir);
+      if (!workers_.empty()) invocation_.flags.push_back("--workers workers=" + workers_);
+      if (!listen_.empty())
+        invocation_.flags.push_back("--listen server.listen=" + toml_list(listen_));
+      if (dir->count() > 0) invocation_.flags.push_back("--dir dir=" + invocation_.dir);
       command_ = [this] { return app::serve(invocation_, program_); };
     });
   }

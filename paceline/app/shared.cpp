@@ -48,6 +48,7 @@ Result<Config> load_config(const Invocation& invocation, const Program& program)
   }
   for (char** entry = environ; *entry != nullptr; ++entry) sources.environment.emplace_back(*entry);
   sources.sets = invocation.sets;
+  sources.flags = invocation.flags;
   return Config::load(config_registry(), sources);
 }
 

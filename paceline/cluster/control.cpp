@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "paceline/loop.h"
 
@@ -84,6 +85,14 @@ Result<std::string> exchange(const Connection& connection, std::string_view comm
   return answer;
 }
 
+/// Of the instance that answered with this status; none, then the grace alone counts.
+Duration drain_timeout(const std::string& status) {
+  const nlohmann::json json = nlohmann::json::parse(status, nullptr, false);
+  const nlohmann::json::json_pointer path("/supervisor/drain_timeout_s");
+  if (json.is_discarded() || !json.contains(path) || !json[path].is_number()) return {};
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(json[path]));
+}
+
 }  // namespace
 
 Result<std::string> control_request_blocking(const std::string& dir, std::string_view command,
@@ -92,9 +101,10 @@ Result<std::string> control_request_blocking(const std::string& dir, std::string
   return exchange(connection, command, Deadline::after(Clock::now(), timeout));
 }
 
-Result<std::string> stop_instance_blocking(const std::string& dir, Duration timeout) {
+Result<std::string> stop_instance_blocking(const std::string& dir, Duration grace) {
+  PACELINE_TRY_VALUE(const std::string status, control_request_blocking(dir, "status"));
   PACELINE_TRY_VALUE(const Connection connection, connect_control(dir));
-  const Deadline deadline = Deadline::after(Clock::now(), timeout);
+  const Deadline deadline = Deadline::after(Clock::now(), drain_timeout(status) + grace);
   PACELINE_TRY_VALUE(std::string answer, exchange(connection, "stop", deadline));
   if (connection.supervisor && !wait_blocking(connection.supervisor.get(), POLLIN, deadline)) {
     return fail(Code::timeout, "the supervisor answered but did not end");

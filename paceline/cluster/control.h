@@ -13,7 +13,8 @@ namespace paceline {
 Result<std::string> control_request_blocking(const std::string& dir, std::string_view command,
                                              Duration timeout = 5s);
 
-/// {"command":"stop"}: drains, and returns when the last process of the instance is gone.
-Result<std::string> stop_instance_blocking(const std::string& dir, Duration timeout);
+/// {"command":"stop"}: drains, and returns when the last process of the instance is gone. Waits for
+/// that instance's drain timeout and `grace` beyond it.
+Result<std::string> stop_instance_blocking(const std::string& dir, Duration grace = 10s);
 
 }  // namespace paceline

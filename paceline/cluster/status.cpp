@@ -64,7 +64,8 @@ std::string to_json(const ClusterStatus& status) {
     monitor = {{"pid", status.monitor->pid}, {"listen", status.monitor->listen}};
   }
   const Json supervisor = {{"pid", status.supervisor_pid},
-                           {"uptime_s", milliseconds_kept(status.uptime_seconds)}};
+                           {"uptime_s", milliseconds_kept(status.uptime_seconds)},
+                           {"drain_timeout_s", milliseconds_kept(status.drain_timeout_seconds)}};
   return line({{"version", status.version},
                {"dir", status.dir},
                {"generation", status.generation},

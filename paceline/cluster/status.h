@@ -39,6 +39,7 @@ struct ClusterStatus {
   std::uint64_t generation = 0;
   pid_t supervisor_pid = 0;
   double uptime_seconds = 0;
+  double drain_timeout_seconds = 0;
   std::vector<std::string> listen;
   std::optional<pid_t> keeper;
   std::optional<Monitor> monitor;
@@ -46,7 +47,8 @@ struct ClusterStatus {
   std::vector<WorkerStatus> workers;
 };
 
-/// {version, dir, generation, supervisor {pid, uptime_s}, listen [], keeper {pid} | null, …}
+/// {version, dir, generation, supervisor {pid, uptime_s, drain_timeout_s}, listen [], keeper {pid}
+/// | null, …}
 std::string to_json(const ClusterStatus& status);
 
 /// {"error": {"code", "message", "hint"}}, the answer to a command that failed.

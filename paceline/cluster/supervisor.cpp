@@ -312,11 +312,13 @@ void Supervisor::Inside::finish_when_empty() {
 void Supervisor::Inside::note(LogLevel level, std::string_view event, const Member& member,
                               std::string_view detail) {
   const std::string title = member.title();
-  const std::array<LogField, 3> fields = {
-      {{.name = "child", .value = std::string_view(title)},
-       {.name = "pid", .value = static_cast<std::int64_t>(member.pid())},
-       {.name = "detail", .value = detail}}};
-  log_.write(level, event, std::span(fields).first(detail.empty() ? 2 : 3));
+  std::array<LogField, 3> fields = {{{.name = "child", .value = std::string_view(title)}}};
+  std::size_t count = 1;
+  if (member.pid() > 0) {  // a slot whose process is gone has none
+    fields[count++] = {.name = "pid", .value = static_cast<std::int64_t>(member.pid())};
+  }
+  if (!detail.empty()) fields[count++] = {.name = "detail", .value = detail};
+  log_.write(level, event, std::span(fields).first(count));
 }
 
 std::optional<int> Supervisor::Inside::next_stage_up(int above) const {
@@ -357,16 +359,18 @@ ClusterStatus Supervisor::Inside::status() const {
   const auto seconds = [this](Time since) {
     return std::chrono::duration<double>(now() - since).count();
   };
-  ClusterStatus status{.version = options_.version,
-                       .dir = folder_.path(),
-                       .generation = generation_ ? generation_->number() : 0,
-                       .supervisor_pid = ::getpid(),
-                       .uptime_seconds = seconds(started_),
-                       .listen = {},
-                       .keeper = {},
-                       .monitor = {},
-                       .worker_count = options_.worker_count,
-                       .workers = {}};
+  ClusterStatus status{
+      .version = options_.version,
+      .dir = folder_.path(),
+      .generation = generation_ ? generation_->number() : 0,
+      .supervisor_pid = ::getpid(),
+      .uptime_seconds = seconds(started_),
+      .drain_timeout_seconds = std::chrono::duration<double>(options_.drain_timeout).count(),
+      .listen = {},
+      .keeper = {},
+      .monitor = {},
+      .worker_count = options_.worker_count,
+      .workers = {}};
   for (const ListenAddress& address : listeners_.addresses()) {
     status.listen.push_back(address.text());
   }

@@ -154,6 +154,8 @@ struct ConfigSources {
   std::vector<std::string> environment;  // "PACELINE_CACHE_L1_MAX=500"; names without PACELINE_
                                          // and with PACELINE_INTERNAL_ are ignored
   std::vector<std::string> sets;         // "cache.l1.max=500", later wins
+  std::vector<std::string> flags = {};   // "--workers workers=io": of a flag of its own, win over
+                                         // sets
 };
 
 /// An effective configuration. Immutable; cheap to copy.

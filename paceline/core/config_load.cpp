@@ -210,22 +210,28 @@ class ConfigLoader {
   }
 
   void take_sets() {
-    const ConfigPlace place{"--set", 0, 0};
-    for (const std::string& set : sources_.sets) {
-      const std::size_t equals = set.find('=');
-      if (equals == std::string::npos) {
-        error(place, "expected key=value, got \"" + printable(set, 60) + "\"");
-        continue;
-      }
-      const std::string name = trimmed(set.substr(0, equals));
-      const std::string text = trimmed(set.substr(equals + 1));
-      if (const ConfigKey* key = registry_.find(name)) {
-        assign_text(*key, text, place);
-      } else if (find_tables(top_.names, name) != nullptr) {
-        error(place, name + ": tables can only stand in a file, as [[" + name + "]]");
-      } else {
-        take_unknown(top_, name, any_value(text, place), place);
-      }
+    for (const std::string& set : sources_.sets) take_set(set, {"--set", 0, 0});
+    for (const std::string& flag : sources_.flags) {
+      const std::size_t space = flag.find(' ');
+      check(space != std::string::npos, "a flag without its key");
+      take_set(flag.substr(space + 1), {flag.substr(0, space), 0, 0});
+    }
+  }
+
+  void take_set(const std::string& set, const ConfigPlace& place) {
+    const std::size_t equals = set.find('=');
+    if (equals == std::string::npos) {
+      error(place, "expected key=value, got \"" + printable(set, 60) + "\"");
+      return;
+    }
+    const std::string name = trimmed(set.substr(0, equals));
+    const std::string text = trimmed(set.substr(equals + 1));
+    if (const ConfigKey* key = registry_.find(name)) {
+      assign_text(*key, text, place);
+    } else if (find_tables(top_.names, name) != nullptr) {
+      error(place, name + ": tables can only stand in a file, as [[" + name + "]]");
+    } else {
+      take_unknown(top_, name, any_value(text, place), place);
     }
   }
 

@@ -54,6 +54,7 @@ struct Exchange final : BodyWriter {
   std::size_t head_size = 0;   // of the request's head, at the front of the input
   std::size_t size = 0;        // head and body, once complete
   std::size_t body_size = 0;   // de-chunked bytes so far
+  std::size_t streamed = 0;    // bytes of the answer so far: head, body and what frames it
   std::size_t route = 0;       // index into Server::series_
   bool continue_sent = false;  // 100 Continue
   Completer completer;
@@ -108,6 +109,8 @@ class HttpConnection final : public Watch, public Timer {
 
   // Output.
   void answer(Exchange& exchange, Response& response);
+  void prepare_unusual(Exchange& exchange, Response& response);
+  void replace_faulty(Exchange& exchange, Response& response);
   void answer_error(Exchange& exchange, unsigned status, std::string_view detail);
   void timed_out(Exchange& exchange, std::string_view detail);
   void refuse(Exchange& exchange, ParseError error, unsigned status);

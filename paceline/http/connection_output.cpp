@@ -166,19 +166,34 @@ std::string format_request_id(std::uint64_t serial) {
   }
 }
 
+/// What a handler answered cannot be sent: its mistake, and only this request's loss.
+void HttpConnection::replace_faulty(Exchange& exchange, Response& response) {
+  server_.log_.write(LogLevel::error, "handler answered what cannot be sent",
+                     {{"what", is_status(response.status()) ? "a header" : "a status"},
+                      {"status", static_cast<std::int64_t>(response.status())},
+                      {"route", exchange.request.route_},
+                      {"id", exchange.request.id()}});
+  response = Response::problem(500);
+}
+
+/// Problems, failures, and what cannot be sent.
+void HttpConnection::prepare_unusual(Exchange& exchange, Response& response) {
+  if (!is_status(response.status()) || response.is_faulty()) replace_faulty(exchange, response);
+  if (response.status() >= 500) ++server_.counts_.failed;
+  if (!response.is_problem()) return;
+  std::string body;
+  append_problem(body, {.status = response.status(),
+                        .detail = response.body(),
+                        .code = response.problem_code(),
+                        .request_id = exchange.request.id()});
+  response.body(std::move(body));
+  response.content_type(problem_content_type);
+}
+
 void HttpConnection::answer(Exchange& exchange, Response& response) {
-  if (response.is_problem()) [[unlikely]] {
-    std::string body;
-    append_problem(body, {.status = response.status(),
-                          .detail = response.body(),
-                          .code = response.problem_code(),
-                          .request_id = exchange.request.id()});
-    response.body(std::move(body));
-    response.content_type(problem_content_type);
-  }
-  if (response.status() >= 500) [[unlikely]] {
-    check(response.status() <= 599, "a status code is from 100 to 599");
-    ++server_.counts_.failed;
+  // The subtraction finds failures and what is no status at all.
+  if (response.status() - 100 >= 400 || !response.is_usual()) [[unlikely]] {
+    prepare_unusual(exchange, response);
   }
   if (response.producer()) [[unlikely]]
     return begin_stream(exchange, response);
@@ -199,7 +214,7 @@ void HttpConnection::refuse(Exchange& exchange, ParseError error, unsigned statu
   exchange.request.received_ = started_;
   exchange.request.serial_ = ++server_.serial_;
   exchange.request.id_.clear();
-  exchange.request.head_.reset();
+  exchange.request.head_.reset_but_method();  // an answer to HEAD has no body
   close_after_ = true;
   exchange.response = Response::problem(status, explain(error));
   answer(exchange, exchange.response);
@@ -219,9 +234,9 @@ void HttpConnection::begin_stream(Exchange& exchange, Response& response) {
   if (!pinned_) pin();
   const bool body_follows = status_allows_body(response.status());
   chunked_output_ = !old && body_follows;
-  serialise(exchange, response);
+  exchange.streamed = serialise(exchange, response);
   if (exchange.request.method() == Method::head || !body_follows) {
-    note(exchange, response, 0);
+    note(exchange, response, exchange.streamed);
     chunked_output_ = false;
     return;
   }
@@ -249,9 +264,12 @@ void HttpConnection::end_stream() {
   exchange.producer = nullptr;
   if (broken_) return gone();
   if (!complete) return abort();
-  if (chunked_output_) server_.output_.append(last_chunk);
+  if (chunked_output_) {
+    server_.output_.append(last_chunk);
+    exchange.streamed += last_chunk.size();
+  }
   chunked_output_ = false;
-  note(exchange, exchange.response, 0);
+  note(exchange, exchange.response, exchange.streamed);
   set_state(State::idle);
 }
 
@@ -265,12 +283,14 @@ Task<Result<void>> Exchange::write(std::string_view bytes) {
   }
   if (to.broken_) co_return fail(Code::closed, "the client is gone");
   const bool waited = to.unsent() > 0;
+  const std::size_t before = to.output_.size();
   if (to.chunked_output_) {
     to.output_.append(ChunkHead(bytes.size()).text());
   }
   to.output_.append(bytes);
   if (to.chunked_output_) to.output_.append(chunk_end);
-  server.sent_bytes_.add(bytes.size());
+  streamed += to.output_.size() - before;
+  server.sent_bytes_.add(to.output_.size() - before);
   if (!to.send_some()) {
     to.broken_ = true;
     co_return fail(Code::closed, "the client is gone");

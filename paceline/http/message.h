@@ -74,6 +74,11 @@ class RequestHead {
     phase_ = Phase::start;
     line_ = at_ = colon_ = 0;
   }
+  void reset_but_method() {
+    const Method method = method_;
+    reset();
+    method_ = method;
+  }
   /// The same bytes lie at another address now.
   void rebase(const char* bytes) { base_ = bytes; }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "paceline/http/response_head.h"
+
 namespace paceline {
 
 Response Response::text(std::string_view borrowed) {
@@ -27,7 +29,7 @@ Response Response::json(std::string owned, unsigned status) {
 
 Response Response::problem(unsigned status, std::string_view detail, std::string_view code) {
   Response response(status);
-  response.plain_.problem = true;
+  response.plain_.kind = Kind::problem;
   response.plain_.problem_code = code;
   response.body(std::string(detail));
   return response;
@@ -46,17 +48,11 @@ Response& Response::body(std::string owned) {
   return *this;
 }
 
-namespace {
-
-bool clean(std::string_view text) {
-  return std::ranges::none_of(text, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
-}
-
-}  // namespace
-
 Response& Response::header(std::string_view name, std::string_view value) {
-  check(!name.empty() && clean(name) && clean(value) && name.find(':') == std::string_view::npos,
-        "a response header with CR, LF, NUL, or ':' in its name");
+  if (!is_header_name(name) || !is_header_value(value) || is_server_header(name)) [[unlikely]] {
+    plain_.kind = Kind::faulty;
+    return *this;
+  }
   const std::size_t size = name.size() + value.size() + 4;
   if (!plain_.spilled && plain_.lines_size + size <= kInlineLines) {
     char* at = lines_.data() + plain_.lines_size;

@@ -105,6 +105,7 @@ class Response {
   static Response stream(std::string_view content_type, BodyProducer producer);
 
   unsigned status() const { return plain_.status; }
+  /// From 100 to 599; anything else is answered with 500 and a log line that names the route.
   Response& status(unsigned status) {
     plain_.status = status;
     return *this;
@@ -114,8 +115,9 @@ class Response {
     plain_.content_type = type;
     return *this;
   }
-  /// Names and values with CR, LF or NUL are a bug (check()): encode what users gave first. The
-  /// framing headers, Date and Connection belong to the server.
+  /// A name that is no token, a value with a control character (encode what users gave first) and
+  /// a header of the server's own (framing, Date, Connection) make the answer a 500, with a log
+  /// line that names the route.
   Response& header(std::string_view name, std::string_view value);
   /// Header lines that are complete already ("ETag: …\r\nVary: …\r\n"), borrowed until sent.
   Response& prepared_headers(std::string_view lines) {
@@ -155,7 +157,10 @@ class Response {
   }
   const BodyProducer& producer() const { return producer_; }
   BodyProducer take_producer() { return std::move(producer_); }
-  bool is_problem() const { return plain_.problem; }
+  bool is_problem() const { return plain_.kind == Kind::problem; }
+  /// A header was refused: it cannot be sent.
+  bool is_faulty() const { return plain_.kind == Kind::faulty; }
+  bool is_usual() const { return plain_.kind == Kind::usual; }
   /// Back to what a new one is; lets go of everything that it held.
   void reset() {
     if (owns_anything()) [[unlikely]] {
@@ -167,11 +172,16 @@ class Response {
  private:
   static constexpr std::size_t kInlineLines = 192;  // a cache hit's Cache-Status and a Location fit
 
+  enum class Kind : std::uint8_t {
+    usual,
+    problem,
+    faulty,  // a header was refused
+  };
   /// Copied and reset as a whole.
   struct Plain {
     unsigned status = 200;
     bool owns_body = false;  // the body is owned_, which has no memory otherwise
-    bool problem = false;
+    Kind kind = Kind::usual;
     bool spilled = false;         // the header lines are spilled_, likewise
     std::uint8_t lines_size = 0;  // of lines_, unless spilled
     std::string_view content_type;

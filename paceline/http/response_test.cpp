@@ -54,13 +54,28 @@ TEST(Response, TakesAnyNumberOfHeaders) {
   EXPECT_EQ(moved.header_lines().size(), 305U);
 }
 
-TEST(ResponseDeathTest, AHeaderCannotSmuggleAnother) {
+TEST(Response, AHeaderCannotSmuggleAnotherNorFrameTheAnswer) {
+  using namespace std::string_view_literals;
+  const std::pair<std::string_view, std::string_view> refused[] = {{"A", "b\r\nSet-Cookie: c"},
+                                                                   {"A\n", "b"},
+                                                                   {"A:", "b"},
+                                                                   {"A b", "c"},
+                                                                   {"", "b"},
+                                                                   {"A", "b\0c"sv},
+                                                                   {"A", "\x7f"},
+                                                                   {"Content-Length", "1"},
+                                                                   {"connection", "close"},
+                                                                   {"TRANSFER-ENCODING", "chunked"},
+                                                                   {"Date", "today"}};
+  for (const auto& [name, value] : refused) {
+    Response response;
+    response.header(name, value);
+    EXPECT_TRUE(response.is_faulty()) << name << value;
+    EXPECT_EQ(response.header_lines(), "");
+  }
   Response response;
-  EXPECT_DEATH(response.header("A", "b\r\nSet-Cookie: c"), "response header");
-  EXPECT_DEATH(response.header("A\n", "b"), "response header");
-  EXPECT_DEATH(response.header("A:", "b"), "response header");
-  EXPECT_DEATH(response.header("", "b"), "response header");
-  EXPECT_DEATH(response.header("A", std::string_view("b\0c", 3)), "response header");
+  response.header("Content-Language", "\xc3\xa9, tabs\tand spaces");
+  EXPECT_TRUE(response.is_usual());
 }
 
 TEST(Response, LetsGoOfWhatItHeldOnce) {

@@ -85,6 +85,19 @@ TEST_F(ServerBodyTest, ThatComesWithTheHeadNeedsNoContinue) {
   EXPECT_EQ(answer(client).status, 200U);
 }
 
+TEST_F(ServerBodyTest, ARefusalOfAHeadRequestHasNoBody) {
+  start({.body_max = 100});
+  for (const char* bytes : {"HEAD /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 101\r\n\r\n",
+                            "HEAD /echo HTTP/1.1\r\nHost: h\r\nbad header\r\n\r\n"}) {
+    TestClient& client = connect();
+    client.send(bytes);
+    EXPECT_TRUE(closed(client));
+    const std::string text(client.received());
+    EXPECT_TRUE(text.starts_with("HTTP/1.1 4")) << text;
+    EXPECT_TRUE(text.ends_with("\r\n\r\n")) << text;
+  }
+}
+
 TEST_F(ServerBodyTest, OverTheLimitIsRefusedUnread) {
   start({.body_max = 100});
   TestClient& announced = connect();

@@ -40,6 +40,30 @@ TEST_P(ServerHandlerTest, AHandlerThatThrowsIsA500AndTheConnectionLives) {
   EXPECT_NE(text.find("as asked"), std::string::npos);
 }
 
+TEST_P(ServerHandlerTest, AnAnswerThatCannotBeSentIsA500ThatNamesTheRoute) {
+  routes.get("/status/{code}", [](Request& request) {
+    return Response(static_cast<unsigned>(parse_unsigned(request.param("code")).value_or(0)));
+  });
+  routes.get("/header", [](Request&) {
+    return Response::text("x").header("Location", "a\r\nSet-Cookie: b").status(201);
+  });
+  start();
+  TestClient& client = connect();
+  client.send(get("/status/99") + get("/status/0") + get("/status/600") + get("/header"));
+  for (int i = 0; i < 4; ++i) {
+    const TestAnswer failed = answer(client);
+    EXPECT_EQ(failed.status, 500U);
+    EXPECT_EQ(failed.head.find("Set-Cookie"), std::string::npos);
+  }
+  EXPECT_EQ(ask(client, get("/status/599")).status, 599U);
+  EXPECT_EQ(server->counts().failed, 5U);
+  const std::string text = log_text();
+  for (const char* part : {"what=\"a status\"", "status=600", "route=/status/{code}",
+                           "what=\"a header\"", "route=/header"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << text;
+  }
+}
+
 TEST_P(ServerHandlerTest, AnEndFromTheClientDoesNotCancelAHandler) {
   start();
   TestClient& client = connect();

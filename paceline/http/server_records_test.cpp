@@ -125,6 +125,24 @@ TEST_F(ServerRecordsTest, TheAccessLogHasErrorsAndSlowAnswers) {
   EXPECT_EQ(lines_with(text, "secret"), 0U);
 }
 
+Task<Result<void>> write_two(BodyWriter& writer) {
+  for (const std::string_view piece : {"one", "and another"}) {
+    const Result<void> written = co_await writer.write(piece);
+    PACELINE_CO_TRY(written);
+  }
+  co_return Result<void>{};
+}
+
+TEST_F(ServerRecordsTest, TheAccessLogCountsTheBytesOfAStream) {
+  routes.get("/two", [](Request&) { return Response::stream("text/plain", &write_two); });
+  start({}, {.every = 1});
+  TestClient& client = connect();
+  client.send(get("/two"));
+  ASSERT_TRUE(until([&] { return client.received().ends_with("0\r\n\r\n"); }));
+  const std::string bytes = "bytes=" + std::to_string(client.received().size()) + " ";
+  EXPECT_EQ(lines_with(log_text() + " ", bytes), 1U) << bytes << log_text();
+}
+
 TEST_F(ServerRecordsTest, TheAccessLogMaySampleOrTakeAll) {
   start({}, {.every = 10});
   TestClient& client = connect();

@@ -12,6 +12,9 @@ std::string_view reason_phrase(unsigned status);
 /// phrase keeps the space before it, as RFC 9112 §4 wants.
 std::string_view status_line(unsigned status);
 
+/// A status code: from 100 to 599.
+constexpr bool is_status(unsigned status) { return status >= 100 && status <= 599; }
+
 /// May an answer with this status have a body? Not 1xx, 204, 304 (RFC 9110 §6.4.1).
 constexpr bool status_allows_body(unsigned status) {
   return status == 200 || (status > 200 && status != 204 && status != 304);

@@ -59,6 +59,7 @@ class KeeperBody final : public Keeper {
   KeeperStats stats() const override { return stats_; }
   WriterStats writer_stats() const override { return writer_->stats(); }
   void publish() override;
+  bool replaced() const override { return writer_->file() == WriterFile::replaced; }
 
  private:
   void accept(Fd fd);
@@ -69,6 +70,7 @@ class KeeperBody final : public Keeper {
   Result<void> take(std::uint64_t number, Link& link, const Frame& frame);
   void completed(std::vector<WriteCompletion> done);
   void answer(Link& link, std::uint64_t id, const KeeperAnswer& answer);
+  void tell_file();
 
   Loop& loop_;
   Versions versions_;
@@ -76,6 +78,8 @@ class KeeperBody final : public Keeper {
   MetricsBlock* metrics_;
   KeeperOptions options_;
   KeeperStats stats_;
+  std::string database_;
+  WriterFile file_told_ = WriterFile::ours;
   CommitFault fault_ = CommitFault::from_environment();
   bool draining_ = false;
   std::uint64_t serial_ = 0;
@@ -90,6 +94,7 @@ class KeeperBody final : public Keeper {
 
 Result<void> KeeperBody::open(std::string database, std::span<const Migration> migrations,
                               int listen_fd) {
+  database_ = database;
   PACELINE_TRY_VALUE(writer_, Writer::open(std::move(database), options_.writer, migrations));
   PACELINE_TRY_VALUE(
       mailbox_, Mailbox<WriteCompletion>::create(loop_, [this](std::vector<WriteCompletion> done) {
@@ -255,7 +260,25 @@ Task<bool> KeeperBody::drain(Deadline deadline) {
   co_return settled&& sent;
 }
 
+/// Once for each change.
+void KeeperBody::tell_file() {
+  const WriterFile file = writer_->file();
+  if (std::exchange(file_told_, file) == file) return;
+  if (file == WriterFile::ours) {
+    return log_.write(LogLevel::info, "database_back",
+                      {{"path", database_}, {"detail", "writes are taken again"}});
+  }
+  log_.write(
+      LogLevel::error, file == WriterFile::gone ? "database_gone" : "database_replaced",
+      {{"path", database_},
+       {"detail", file == WriterFile::gone
+                      ? "renamed or deleted while in use: all writes are refused until it is "
+                        "back; to begin with a new one, stop and start"
+                      : "another file has its place; the keeper starts anew with that"}});
+}
+
 void KeeperBody::publish() {
+  tell_file();
   stats_.links = links_.size();
   if (metrics_ == nullptr) return;
   const WriterStats writer = writer_->stats();

@@ -59,8 +59,11 @@ class Keeper {
   virtual Task<bool> drain(Deadline deadline) = 0;
   virtual KeeperStats stats() const = 0;
   virtual WriterStats writer_stats() const = 0;
-  /// Writes the gauges; call it about once a second.
+  /// Writes the gauges, and says once if the database lost its name; call it about once a second.
   virtual void publish() = 0;
+  /// True when another file has taken the database's place. This keeper refuses all writes; the
+  /// next one will open that file, with migrations and checks.
+  virtual bool replaced() const = 0;
 
  protected:
   Keeper() = default;

@@ -33,7 +33,7 @@ struct WriteCommand {
 };
 
 /// Success means committed. Errors: conflict (constraint), invalid (SQL, value), exhausted (disk
-/// full, answer too large), timeout, unavailable (locked, not writable), io; nothing was written
+/// full, answer too large), timeout, unavailable (locked, not writable, file moved), io; nothing was written
 /// then. outcome_unknown: the disk failed during COMMIT; it may be there after a restart.
 struct WriteCompletion {
   std::uint64_t id = 0;

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <utility>
@@ -159,7 +160,38 @@ bool Writer::take(std::vector<WriteCommand>& batch) {
   return count > 0;
 }
 
+/// One stat() a batch: what is committed to a file without its name would be lost.
+WriterFile Writer::look_for_file() {
+  if (!connection_->moved()) return WriterFile::ours;
+  struct stat found{};
+  const bool replaced = ::stat(connection_->path().c_str(), &found) == 0;
+  // All that was acknowledged goes from the log into the file it belongs to, wherever that is now,
+  // and the log, which may have kept its place, holds nothing that another file would be given.
+  if (file_.load(relaxed) == WriterFile::ours) checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
+  return replaced ? WriterFile::replaced : WriterFile::gone;
+}
+
+void Writer::refuse_batch(std::vector<WriteCommand> commands) {
+  const Error error{
+      .code = Code::unavailable,
+      .message = connection_->path() +
+                 " was renamed, deleted or replaced while it was in use; put it back"};
+  std::vector<WriteCompletion> done;
+  done.reserve(commands.size());
+  for (WriteCommand& command : commands) {
+    done.push_back({.id = command.id,
+                    .result = std::unexpected(error),
+                    .invalidates = std::move(command.invalidates)});
+  }
+  counters_.commands.fetch_add(done.size(), relaxed);
+  counters_.failed.fetch_add(done.size(), relaxed);
+  deliver_(std::move(done));
+}
+
 void Writer::run_batch(std::vector<WriteCommand> commands) {
+  const WriterFile file = look_for_file();
+  file_.store(file, relaxed);
+  if (file != WriterFile::ours) return refuse_batch(std::move(commands));
   const Time start = Clock::now();
   Batch batch(*connection_, options_.limits, after_commit_);
   std::vector<WriteCompletion> done = batch.run(std::move(commands));

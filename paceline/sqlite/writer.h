@@ -46,6 +46,13 @@ struct WriterOptions {
   std::chrono::milliseconds truncate_wait{100};
 };
 
+/// Where the writer's path leads, as the last batch found it.
+enum class WriterFile : std::uint8_t {
+  ours,
+  gone,      // renamed or deleted: every command is refused until it is back
+  replaced,  // by another file: only a new Writer can take that one
+};
+
 /// Counted since the start, except where a line says "now".
 struct WriterStats {
   std::uint64_t queued = 0;  // now
@@ -89,12 +96,15 @@ class Writer {
 
   /// From any thread.
   WriterStats stats() const;
+  WriterFile file() const { return file_.load(std::memory_order_relaxed); }
 
  private:
   Writer(std::unique_ptr<Connection> connection, WriterOptions options);
   void work();
   bool take(std::vector<WriteCommand>& batch);
   void run_batch(std::vector<WriteCommand> batch);
+  WriterFile look_for_file();
+  void refuse_batch(std::vector<WriteCommand> batch);
   void checkpoint_when_due();
   void checkpoint(int mode);
   void finish();
@@ -113,6 +123,7 @@ class Writer {
   Batch::AfterCommit after_commit_;
   Deliver deliver_;
   mutable Counters counters_{};
+  std::atomic<WriterFile> file_ = WriterFile::ours;
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;

@@ -104,6 +104,39 @@ TEST(Writer, ACompletionMeansCommittedAndVersionsRaised) {
   }
 }
 
+TEST(Writer, AcknowledgesNothingIntoAFileThatLostItsName) {
+  const TestFolder folder;
+  Inbox inbox;
+  const std::unique_ptr<Writer> writer = open(folder);
+  writer->start(inbox.after_commit(), inbox.deliver());
+  ASSERT_TRUE(writer->submit(insert(1)));
+  EXPECT_TRUE(inbox.wait_for(1).back().result);
+  std::filesystem::rename(folder.file("a.db"), folder.file("away.db"));
+  ASSERT_TRUE(writer->submit(insert(2)));
+  EXPECT_EQ(inbox.wait_for(2).back().result.error().code, Code::unavailable);
+  EXPECT_EQ(writer->file(), WriterFile::gone);
+  EXPECT_EQ(std::filesystem::file_size(folder.file("a.db-wal")), 0U)
+      << "a file that takes the place would be given the log of this one";
+  std::filesystem::rename(folder.file("away.db"), folder.file("a.db"));
+  ASSERT_TRUE(writer->submit(insert(3)));
+  EXPECT_TRUE(inbox.wait_for(3).back().result);
+  EXPECT_EQ(writer->file(), WriterFile::ours);
+  EXPECT_EQ(rows(folder), 2U);
+}
+
+TEST(Writer, TellsThatItsFileWasReplaced) {
+  const TestFolder folder;
+  Inbox inbox;
+  const std::unique_ptr<Writer> writer = open(folder);
+  writer->start(inbox.after_commit(), inbox.deliver());
+  std::filesystem::copy_file(folder.file("a.db"), folder.file("b.db"));
+  std::filesystem::rename(folder.file("b.db"), folder.file("a.db"));
+  ASSERT_TRUE(writer->submit(insert(1)));
+  EXPECT_EQ(inbox.wait_for(1).back().result.error().code, Code::unavailable);
+  EXPECT_EQ(writer->file(), WriterFile::replaced);
+  EXPECT_FALSE(inbox.raised("t1"));
+}
+
 TEST(Writer, TakesCommandsFromManyThreadsAndAnswersEachOnce) {
   const TestFolder folder;
   Inbox inbox;

@@ -165,7 +165,8 @@ def test_status_has_exactly_the_documented_shape(cluster):
     assert re.fullmatch(r"\d+\.\d+\.\d+", status["version"])
     assert status["dir"] == str(cluster.folder)
     assert status["generation"] == 1
-    assert list(status["supervisor"]) == ["pid", "uptime_s"]
+    assert list(status["supervisor"]) == ["pid", "uptime_s", "drain_timeout_s"]
+    assert status["supervisor"]["drain_timeout_s"] == 30
     assert status["supervisor"]["pid"] == cluster.pid
     assert 0 < status["supervisor"]["uptime_s"] < 60
     assert list(status["keeper"]) == ["pid"]
@@ -229,6 +230,12 @@ def test_stop_returns_when_all_is_gone(cluster):
     assert cluster.wait_exit() == 0
     left = sorted(path.name for path in cluster.folder.iterdir())
     assert left == ["admin.token", "availability.ledger", "data.db", "lock"]
+
+
+def test_stop_waits_as_long_as_the_instance_drains(serve, run, tmp_path):
+    cluster = serve("--workers", "1", "--set", "server.drain_timeout=55s")
+    assert cluster.status()["supervisor"]["drain_timeout_s"] == 55
+    assert cluster.control("stop").returncode == 0
 
 
 def test_stop_has_json_too(serve):

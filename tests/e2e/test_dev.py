@@ -28,3 +28,11 @@ def test_a_wrong_word_is_answered_with_the_right_ones():
         result = dev(*arguments)
         assert result.returncode == 1, arguments
         assert hint in result.stderr, arguments
+
+
+def test_what_benchmarks_share_is_none():
+    for name in ("nothing", "common"):
+        said = dev("bench", name).stderr
+        assert f"no benchmark '{name}'; there are: " in said
+        assert {"http", "writes"} <= set(said.partition("there are: ")[2].split())
+        assert "common" not in said.partition("there are: ")[2].split()
