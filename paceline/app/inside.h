@@ -21,6 +21,7 @@ struct Invocation {
   std::vector<std::string> sets;   // key=value, from --set
   std::vector<std::string> flags;  // "--workers workers=io", from the short flags
   bool json = false;
+  bool once = false;   // top: one frame, then leave
   bool force = false;  // init: replace the file
 };
 
@@ -46,6 +47,7 @@ Result<Config> child_config(const std::string& text);
 int serve(const Invocation& invocation, const Program& program);
 int status(const Invocation& invocation);
 int stop(const Invocation& invocation);
+int top(const Invocation& invocation);
 int init(const Invocation& invocation, const Program& program);
 int config(const Invocation& invocation, const Program& program);
 int config_rules(const Invocation& invocation, const Program& program);

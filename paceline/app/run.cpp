@@ -46,6 +46,7 @@ class CommandLine {
     cli_.set_version_flag("--version", std::string(version()));
     add_serve();
     add_control();
+    add_top();
     add_files();
     add_bench();
   }
@@ -117,6 +118,14 @@ class CommandLine {
     add_dir(stop);
     stop->add_flag("--json", invocation_.json, "for machines");
     stop->callback([this] { command_ = [this] { return app::stop(invocation_); }; });
+  }
+
+  void add_top() {
+    CLI::App* top = cli_.add_subcommand("top", "the key metrics and every worker, live");
+    add_dir(top);
+    CLI::Option* once = top->add_flag("--once", invocation_.once, "print one frame and leave");
+    top->add_flag("--json", invocation_.json, "with --once: the whole snapshot")->needs(once);
+    top->callback([this] { command_ = [this] { return app::top(invocation_); }; });
   }
 
   void add_files() {

@@ -42,10 +42,12 @@ TEST_P(ServerHandlerTest, AHandlerThatThrowsIsA500AndTheConnectionLives) {
 
 TEST_P(ServerHandlerTest, AnAnswerThatCannotBeSentIsA500ThatNamesTheRoute) {
   routes.get("/status/{code}", [](Request& request) {
-    return Response(static_cast<unsigned>(parse_unsigned(request.param("code")).value_or(0)));
+    return Response(static_cast<unsigned>(parse_unsigned(request.param(0)).value_or(0)));
   });
   routes.get("/header", [](Request&) {
-    return Response::text("x").header("Location", "a\r\nSet-Cookie: b").status(201);
+    Response response(201);
+    response.header("Location", "a\r\nSet-Cookie: b");
+    return response;
   });
   start();
   TestClient& client = connect();
