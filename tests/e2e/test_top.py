@@ -125,7 +125,7 @@ def test_it_fills_a_small_terminal_and_a_large_one(monitor, top):
         assert part in text
     assert re.search(r"^   0    4000 ready +1k ", text, re.M)
     assert "AGE" not in text and "1-11 of 30" in text, text
-    terminal.wait_for("▁▁")  # the second snapshot
+    terminal.wait_for("▅▅")  # the second snapshot
     terminal.resize(120, 40)
     text = terminal.wait_for(lambda text: "1-27 of 30" in text)
     assert "AGE" in text and len(text.split("\n")) == 40
