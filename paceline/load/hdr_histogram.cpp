@@ -64,8 +64,10 @@ double HdrHistogram::deviation() const {
 
 std::uint64_t HdrHistogram::at(double quantile) const {
   if (empty()) return 0;
-  const double rank = std::clamp(quantile, 0.0, 1.0) * static_cast<double>(total_) + 0.5;
-  const std::uint64_t wanted = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(rank));
+  // A share of 0.99 of 200 is 198 values, although 0.99 as a double is a little more.
+  const double share = std::nextafter(std::clamp(quantile, 0.0, 1.0), -1.0);
+  const double rank = std::ceil(share * static_cast<double>(total_));
+  const std::uint64_t wanted = rank < 1 ? 1 : static_cast<std::uint64_t>(rank);
   std::uint64_t seen = 0;
   for (std::size_t slot = first_slot(); slot < end_slot(); ++slot) {
     seen += counts_[slot];

@@ -56,6 +56,14 @@ TEST(HdrHistogram, QuantilesAreTheValuesThatAShareDoesNotExceed) {
   EXPECT_EQ(histogram.count_to(1u << 31), 1000u);
 }
 
+TEST(HdrHistogram, AQuantileOfFewValuesIsNeverBelowItsShare) {
+  HdrHistogram histogram;
+  for (std::uint64_t value = 1; value <= 10; ++value) histogram.record(value);
+  EXPECT_EQ(histogram.at(0.9), 9u);
+  EXPECT_EQ(histogram.at(0.92), 10u);
+  EXPECT_EQ(histogram.at(0.999), 10u);
+}
+
 TEST(HdrHistogram, WhatIsOverAnHourCountsAsAnHour) {
   const HdrHistogram histogram = of({HdrHistogram::highest + 1, UINT64_MAX});
   EXPECT_EQ(histogram.count(), 2u);
