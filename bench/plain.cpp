@@ -5,8 +5,10 @@
 #include <sys/socket.h>
 
 #include <cstdlib>
+#include <optional>
 
 #include "paceline/http.h"
+#include "paceline/monitor.h"
 
 namespace paceline {
 namespace {
@@ -44,6 +46,9 @@ int serve(int port) {
   routes.get("/", &hello);
   Server server({loop, routes, log, &*metrics, {}});
   if (!server.listen(fd.get())) return 1;
+  // As in a worker: the loop is observed and watched, unless measuring is compiled out.
+  std::optional<SelfMonitor> self;
+  if constexpr (kMetricsOn) self.emplace(SelfMonitor::Parts{loop, log, *metrics}, SelfOptions{});
   loop.run();
   return 0;
 }

@@ -29,6 +29,7 @@ Result<Plan> make_plan(const Config& config) {
   PACELINE_TRY_VALUE(plan.addresses, listen_addresses(top));
   plan.drain_timeout = top.duration("server.drain_timeout");
   PACELINE_TRY(access_policy(top));
+  PACELINE_TRY(worker_self_options(top));
   PACELINE_TRY_VALUE(plan.service, service_config(config, plan.dir));
   PACELINE_TRY_VALUE(plan.monitor, monitor_plan(top));
   PACELINE_TRY_VALUE(plan.alerts, alert_options(config));

@@ -143,6 +143,7 @@ std::string format_request_id(std::uint64_t serial) {
 [[gnu::always_inline]] inline void HttpConnection::note(Exchange& exchange,
                                                         const Response& response,
                                                         std::size_t bytes) {
+  if constexpr (!kMetricsOn) return;
   Request& request = exchange.request;
   if (request.head_.find(KnownHeader::request_id)) [[unlikely]] {
     request.id();  // the log has the name that the client gave

@@ -31,7 +31,7 @@ class Counter {
  public:
   Counter() = default;
   void add(std::uint64_t n = 1) {
-    if (!cell_) return;
+    if (!kMetricsOn || !cell_) return;
     cell_->store(cell_->load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
   }
   void add(Duration time) { add(static_cast<std::uint64_t>(time.count())); }
@@ -49,12 +49,13 @@ class Gauge {
  public:
   Gauge() = default;
   void set(std::int64_t value) {
-    if (cell_) cell_->store(std::bit_cast<std::uint64_t>(value), std::memory_order_relaxed);
+    if (!kMetricsOn || !cell_) return;
+    cell_->store(std::bit_cast<std::uint64_t>(value), std::memory_order_relaxed);
   }
   void set(Duration time) { set(std::int64_t{time.count()}); }
   void set_ratio(double share) { set(static_cast<std::int64_t>(share * 1e9)); }
   void add(std::int64_t n) {
-    if (!cell_) return;
+    if (!kMetricsOn || !cell_) return;
     const std::uint64_t old = cell_->load(std::memory_order_relaxed);
     cell_->store(old + std::bit_cast<std::uint64_t>(n), std::memory_order_relaxed);
   }
@@ -71,7 +72,7 @@ class Histogram {
  public:
   Histogram() = default;
   void record(Duration time, std::uint64_t times = 1) {
-    if (!cells_) return;
+    if (!kMetricsOn || !cells_) return;
     const std::uint64_t ns = time.count() > 0 ? static_cast<std::uint64_t>(time.count()) : 0;
     bump(cells_[0], ns * times);
     bump(cells_[1 + HistogramScale::bucket(ns)], times);

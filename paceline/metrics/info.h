@@ -11,6 +11,14 @@
 
 namespace paceline {
 
+/// False in a build with PACELINE_METRICS=OFF, which bench/metrics.py compares with: recording is
+/// compiled out, durations and the access log's lines of requests with it.
+#ifdef PACELINE_METRICS_OFF
+inline constexpr bool kMetricsOn = false;
+#else
+inline constexpr bool kMetricsOn = true;
+#endif
+
 /// How the values of several seats become one.
 enum class MetricKind : std::uint8_t {
   counter = 1,    // added; also those of processes that are gone

@@ -67,6 +67,7 @@ MASKS = [(re.compile(pattern, re.M), mask) for pattern, mask in [
     (r"ttl=\d+", "ttl=N"),
     (r"# paceline\.toml:\d+:\d+$", "# paceline.toml:L:C"),
     (r"(\"ms\":|ms=)[\d.e-]+", r"\1N"),
+    (r"(_bytes(?:\{[^}]*\})?[= ])\d[\d.e+]*", r"\1N"),
 ]]
 
 
