@@ -14,7 +14,11 @@ function detail(stall) {
     ["Route", stall.route || "none: outside of a request"],
     ["At", stall.site || "unknown"],
   ];
-  const frames = (stall.stack ?? []).map((frame) => h("li", {}, frame));
+  const frames = (stall.stack ?? []).map((frame) => {
+    // "function file:line", without the file where the program does not know it.
+    const [, name, place] = frame.match(/^(.*?)(?: (\S+:\d+))?$/s);
+    return h("li", {}, h("span", {}, name, place && h("small", {}, ` ${place}`)));
+  });
   return [
     h("dl", {}, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
     frames.length ? h("ol", { class: "stack" }, frames)

@@ -34,6 +34,16 @@ def pytest_addoption(parser):
     )
 
 
+def pytest_ignore_collect(collection_path, config):
+    """The dashboard is tested with what only a build with tests has: a program, a browser's
+    library."""
+    if collection_path != ROOT / "tests/dashboard":
+        return None
+    build = pathlib.Path(config.getoption("--paceline")).resolve().parents[1]
+    cache = build / "CMakeCache.txt"
+    return True if cache.exists() and "PACELINE_TESTS:BOOL=OFF" in cache.read_text() else None
+
+
 def pytest_terminal_summary(terminalreporter, config):
     """A failure prints the command that repeats it."""
     for kind in ("failed", "error"):
