@@ -63,8 +63,9 @@ function drawHeat(u, history) {
   const shades = ramp(24);
   const edge = (bucket) => {
     const { bounds } = history;
-    const value = bucket < 0 ? bounds[0] / 2 : (bounds[bucket] ?? bounds.at(-1) * 2);
-    return Math.round(u.valToPos(value, "y", true));
+    // The first bucket begins at 0, which a logarithmic axis does not have: it reaches the bottom.
+    if (bucket < 0) return bbox.top + bbox.height;
+    return Math.round(u.valToPos(bounds[bucket] ?? bounds.at(-1) * 2, "y", true));
   };
   ctx.save();
   ctx.beginPath();
@@ -99,7 +100,9 @@ function latencyRange(history, snapshot) {
   }
   const bounds = history?.bounds ?? [];
   const goals = [goal(snapshot, "p95"), goal(snapshot, "p99")].filter((one) => one > 0);
-  const bottom = low === Infinity ? 0.001 : low === 0 ? 0.00005 : bounds[low - 1];
+  const fastest = Math.min(...(history?.columns.p50 ?? []).filter((value) => value > 0), bounds[0]);
+  const bottom = low === Infinity ? 0.001 : low === 0 ? Math.max(fastest / 2, 1e-6)
+    : bounds[low - 1];
   const top = high < 0 ? 1 : (bounds[high] ?? 20);
   return [Math.min(bottom, 0.01), Math.max(top, ...goals.map((one) => one * 1.6), 0.02)];
 }
@@ -119,7 +122,8 @@ export function latencyChart() {
       draw: [(u) => {
         for (const name of ["p95", "p99"]) {
           const bound = goal(snapshot, name);
-          drawLine(u, bound, name, bound && `${name} goal ${text(seconds(bound))}`);
+          drawLine(u, bound, name, bound && `${name} goal ${text(seconds(bound))}`,
+                   name === "p95" ? "below" : "above");
         }
       }],
     },

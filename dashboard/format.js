@@ -88,6 +88,10 @@ export const text = ([number, unit]) =>
 /** For an axis, and for goals: 10 ms instead of 10.0 ms. */
 export const tick = ([number, unit]) => text([number.replace(/\.0+$|(\.\d*[1-9])0+$/, "$1"), unit]);
 
+/** "headroom >= 50%" as one would write it by hand. */
+export const goalText = (expr) =>
+  expr.replace(">=", "≥").replace("<=", "≤").replace(/(\d)([a-z%])/g, `$1${GAP}$2`);
+
 /** A goal's value by the unit that the snapshot names. */
 export function byUnit(value, unit) {
   if (unit === "s") return seconds(value);

@@ -1,7 +1,7 @@
 // The five key metrics: a number, what belongs to it, and its course beside its goal.
 
 import { byId, h, mark, say, sayValue } from "./dom.js";
-import { byteRate, count, rate, ratio, seconds, text } from "./format.js";
+import { byteRate, count, goalText, rate, ratio, seconds, text } from "./format.js";
 import { Spark } from "./plot.js";
 
 const fixed = (top) => (u, min, max) => [0, Math.max(top(), max || 0) * 1.15];
@@ -111,7 +111,7 @@ function card(metric) {
       const missed = goals.find((one) => one.state === "missed");
       const shown = missed ?? goals[0];
       mark(root, "state", missed ? "missed" : shown?.state);
-      say(goal, shown ? shown.expr.replace(`${metric.own} `, "goal ") : "");
+      say(goal, shown ? goalText(shown.expr).replace(`${metric.own} `, "goal ") : "");
       const lines = metric.facts(key);
       while (facts.children.length < lines.length) {
         facts.append(h("div", {}, h("dt"), h("dd")));

@@ -2,7 +2,7 @@
 // dependencies; what stands beside the memory chart; the monitor's own figures.
 
 import { byId, h, keyed, mark, say, share } from "./dom.js";
-import { availability, bytes, byUnit, count, lasting, moment, rate, ratio, seconds, text, tick }
+import { availability, bytes, byUnit, count, goalText, lasting, moment, rate, ratio, seconds, text, tick }
   from "./format.js";
 
 /** One line that says that there is nothing, in place of an empty list. */
@@ -29,7 +29,7 @@ function goalRow() {
     update(goal) {
       mark(root, "state", goal.state);
       state.setAttribute("aria-label", goal.state);
-      say(expr, goal.expr);
+      say(expr, goalText(goal.expr));
       say(value, text(goal.name === "availability" ? availability(goal.value)
         : byUnit(goal.value, goal.unit)));
       share(line, goal.value / goal.bound);
@@ -200,7 +200,7 @@ function routes(snapshot) {
     return {
       root: h("tr", {}, cells),
       update(one) {
-        say(method, one.method);
+        say(method, one.method === "_OTHER" ? "other" : one.method);
         say(path, one.route);
         cells[0].title = one.route;
         say(cells[1], text(rate(one.rate)));
@@ -250,7 +250,8 @@ function memory(snapshot) {
 function self(snapshot) {
   const { tick_s, scrape_s, series, series_dropped, clients, unreadable } = snapshot.self ?? {};
   const words = [
-    `Monitor: ${text(seconds(tick_s))} a tick`, `${text(seconds(scrape_s))} a scrape`,
+    `Monitor: ${text(seconds(tick_s))} a tick`,
+    scrape_s == null ? "" : `${text(seconds(scrape_s))} a scrape`,
     `${text(count(series))} series`,
     series_dropped ? `${text(count(series_dropped))} dropped` : "",
     clients != null ? `${clients} open dashboard${clients === 1 ? "" : "s"}` : "",

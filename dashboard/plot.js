@@ -29,8 +29,8 @@ export function forgetColours() {
 
 const dpr = () => window.devicePixelRatio || 1;
 
-/** A dashed line across at `value`, with a word at its right end. */
-export function drawLine(u, value, name, label) {
+/** A dashed line across at `value`, with a word above or below its right end. */
+export function drawLine(u, value, name, label, side = "above") {
   const { ctx, bbox } = u;
   const { min, max } = u.scales.y;
   if (value == null || !(value >= min && value <= max)) return;
@@ -46,7 +46,7 @@ export function drawLine(u, value, name, label) {
   if (label) {
     ctx.font = `${10 * dpr()}px system-ui, sans-serif`;
     ctx.textAlign = "right";
-    const below = y - bbox.top < 14 * dpr();
+    const below = side === "below" || y - bbox.top < 14 * dpr();
     ctx.textBaseline = below ? "top" : "bottom";
     const at = bbox.left + bbox.width - 4 * dpr();
     ctx.lineWidth = 3 * dpr();
@@ -70,7 +70,8 @@ function axes(format, splits) {
   return [
     { ...base, grid: { show: false }, size: 24, gap: 6, space: 76, incrs: timeSteps,
       values: (u, times, axis, space, step) => times.map((time) => clock(time, step < 60)) },
-    { ...base, size: AXIS_WIDTH, gap: 6, space: 30, splits, values: (u, at) => at.map(format) },
+    { ...base, size: AXIS_WIDTH, gap: 6, space: 30, splits, filter: (u, at) => at,
+      values: (u, at) => at.map(format) },
   ];
 }
 

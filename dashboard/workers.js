@@ -130,7 +130,7 @@ export function workersTable() {
         root: h("li", {}, role, rest),
         update(one) {
           say(role, one.role);
-          say(rest, `pid ${one.pid ?? "–"} · CPU ${text(ratio(one.cpu))} · ` +
+          say(rest, (one.pid ? `pid ${one.pid} · ` : "") + `CPU ${text(ratio(one.cpu))} · ` +
             `RSS ${text(bytes(one.rss))}`);
         },
       };
