@@ -1,4 +1,4 @@
-"""docs/reference/metrics.md has exactly the metrics that the sources declare, as they declare them."""
+"""docs/reference/metrics.md shows exactly the metrics that the sources declare, as they do."""
 
 import pathlib
 import re
