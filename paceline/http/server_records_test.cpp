@@ -95,8 +95,8 @@ TEST_F(ServerRecordsTest, CountsWhatIsActiveAndWhoCutsIt) {
   ask(idle, get("/plain/x"));
   run_for(10ms);
   EXPECT_EQ(count_of(series(), "http_server_active_requests", ""), 1U);
-  EXPECT_EQ(count_of(series(), "paceline_connections", "active"), 1U);
-  EXPECT_EQ(count_of(series(), "paceline_connections", "idle"), 1U);
+  EXPECT_EQ(count_of(series(), "paceline_open_connections", "active"), 1U);
+  EXPECT_EQ(count_of(series(), "paceline_open_connections", "idle"), 1U);
   waits.reset();
   run_for(10ms);
   EXPECT_EQ(count_of(series(), "http_server_active_requests", ""), 0U);

@@ -62,6 +62,7 @@ MASKS = [(re.compile(pattern, re.M), mask) for pattern, mask in [
     (r'"(quota|memory_cap)":(null|[\d.]+)', r'"\1":N'),
     (r'"(pid|uptime_s|requests|connections)":[\d.]+', r'"\1":N'),
     (r"(supervisor|keeper|monitor|pid|pid=) ?( *)\d+\b", r"\1 N"),
+    (r'"(rate|p50|p95|p99)":[\d.e-]+', r'"\1":N'),
     (r"up \d+ s", "up N s"),
     (r"^(\d) +\d+ +(\w+) +(\d+) +\d+s +\d+ +\d+$", r"\1 \2 \3"),
     (r"ttl=\d+", "ttl=N"),
