@@ -104,7 +104,7 @@ function latencyRange(history, snapshot) {
   const bottom = low === Infinity ? 0.001 : low === 0 ? Math.max(fastest / 2, 1e-6)
     : bounds[low - 1];
   const top = high < 0 ? 1 : (bounds[high] ?? 20);
-  return [Math.min(bottom, 0.01), Math.max(top, ...goals.map((one) => one * 1.6), 0.02)];
+  return [Math.min(bottom, 0.01), Math.max(top, ...goals.map((one) => one * 3), 0.02)];
 }
 
 export function latencyChart() {

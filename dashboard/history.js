@@ -77,11 +77,12 @@ export class History {
     this.heat.push(heat);
   }
 
-  /** From when to when a chart shows: as much as there is, but never less than two minutes. */
+  /** From when to when a chart shows: as much as there is, but never less than two minutes, or half
+   * an hour by minutes. */
   span() {
     const { time } = this.columns;
     const end = time.at(-1) ?? Date.now() / 1000;
     const start = Math.max(time[0] ?? end, end - this.rowsMax * this.resolution);
-    return [Math.min(start, end - 120 * this.resolution), end];
+    return [Math.min(start, end - Math.max(120, 30 * this.resolution)), end];
   }
 }

@@ -90,7 +90,8 @@ const METRICS = [
 
 function card(metric) {
   const value = h("p", { class: "value" });
-  const goal = h("p", { class: "goal" });
+  const [word, bound] = [h("span", { class: "word" }), h("span")];
+  const goal = h("p", { class: "goal" }, word, bound);
   const facts = h("dl", {});
   const place = h("div", { class: "spark", "aria-hidden": "true" });
   const root = h("article", { class: "panel key-metric", title: metric.help },
@@ -111,7 +112,10 @@ function card(metric) {
       const missed = goals.find((one) => one.state === "missed");
       const shown = missed ?? goals[0];
       mark(root, "state", missed ? "missed" : shown?.state);
-      say(goal, shown ? goalText(shown.expr).replace(`${metric.own} `, "goal ") : "");
+      const expr = goalText(shown?.expr ?? "");
+      const own = expr.startsWith(`${metric.own} `);
+      say(word, own ? "goal " : "");
+      say(bound, own ? expr.slice(metric.own.length + 1) : expr);
       const lines = metric.facts(key);
       while (facts.children.length < lines.length) {
         facts.append(h("div", {}, h("dt"), h("dd")));

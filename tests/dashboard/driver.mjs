@@ -35,17 +35,21 @@ function watch(origin) {
 }
 
 const commands = {
-  /** A fresh profile. `answers`: {path: [content type, text]} in place of the server's. */
+  /** A fresh profile. `answers`: {path: [content type, text, status]} in place of the server's. */
   async open({ url, width = 1280, height = 900, theme = "dark", answers = {} }) {
     await context?.close();
     context = await browser.newContext({ viewport: { width, height }, colorScheme: theme });
     page = await context.newPage();
     watch(new URL(url).origin);
-    for (const [path, [contentType, body]] of Object.entries(answers)) {
+    for (const [path, [contentType, body, status = 200]] of Object.entries(answers)) {
       await page.route((target) => target.pathname === path,
-                       (route) => route.fulfill({ contentType, body }));
+                       (route) => route.fulfill({ contentType, body, status }));
     }
     await page.goto(url);
+  },
+  /** From now on the server answers everything itself. */
+  async answer_no_more() {
+    await page.unrouteAll();
   },
   evaluate: ({ script }) => page.evaluate(script),
   press: ({ key }) => page.keyboard.press(key),

@@ -223,6 +223,26 @@ def test_markup_in_any_text_of_a_snapshot_is_text(browser, shop):
     assert browser.problems() == []
 
 
+def test_asks_for_the_token_and_keeps_only_a_session(browser, shop):
+    refusal = ["application/problem+json", "{}", 401]
+    browser.do("open", url=dashboard(shop), answers={"/api/v1/history": refusal})
+    browser.wait("document.querySelector('#sign-in').open")
+    for token, answer in [("wrong", "That is not the token."),
+                          ((shop.folder / "admin.token").read_text().strip(), "")]:  # fmt: skip
+        browser.see("document.querySelector('#token').select()")
+        browser.do("type", text=token)
+        if not answer:
+            browser.do("answer_no_more")
+        browser.do("press", key="Enter")
+        browser.wait(f"document.querySelector('#sign-in-problem').innerText === '{answer}'")
+    browser.wait("document.querySelectorAll('#workers-table tbody tr').length === 2")
+    assert not browser.see("document.querySelector('#sign-in').open")
+    assert browser.see("document.cookie") == ""  # HttpOnly
+    assert browser.see("Object.values(localStorage).join() + document.querySelector('#token')"
+                       ".value").find(token) == -1
+    assert not [one for one in browser.problems() if "401" not in one]
+
+
 def test_says_when_no_data_comes_and_recovers(browser, shop):
     browser.open(dashboard(shop))
     browser.wait("document.querySelector('#workers-table tbody tr')")
