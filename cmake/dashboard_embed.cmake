@@ -53,7 +53,7 @@ std::string_view text(const unsigned char (&bytes)[N]) {
 
 ")
 endif()
-file(CONFIGURE OUTPUT ${OUTPUT} @ONLY CONTENT "// Generated from dashboard/ by cmake/dashboard_embed.cmake.
+set(text "// Generated from dashboard/ by cmake/dashboard_embed.cmake.
 #include \"paceline/monitor/dashboard.h\"
 
 #include <array>
@@ -69,3 +69,4 @@ std::span<const DashboardFile> dashboard_files() {
 
 }  // namespace paceline
 ")
+file(CONFIGURE OUTPUT ${OUTPUT} CONTENT "${text}" @ONLY)

@@ -100,7 +100,8 @@ function latencyRange(history, snapshot) {
   }
   const bounds = history?.bounds ?? [];
   const goals = [goal(snapshot, "p95"), goal(snapshot, "p99")].filter((one) => one > 0);
-  const fastest = Math.min(...(history?.columns.p50 ?? []).filter((value) => value > 0), bounds[0]);
+  const known = (history?.columns.p50 ?? []).filter((value) => value > 0);
+  const fastest = Math.min(...known, bounds[0]);
   const bottom = low === Infinity ? 0.001 : low === 0 ? Math.max(fastest / 2, 1e-6)
     : bounds[low - 1];
   const top = high < 0 ? 1 : (bounds[high] ?? 20);
@@ -114,7 +115,7 @@ export function latencyChart() {
     format: (value) => tick(seconds(value)),
     splits: decades,
     scale: { distr: 3, range: () => latencyRange(plot?.history, snapshot) },
-    series: [{ colour: "p50", width: 1 }, { colour: "p95", width: 1.5 }, { colour: "p99", width: 1.5 }],
+    series: [{ colour: "p50", width: 1 }, { colour: "p95" }, { colour: "p99" }],
     legend: ["p50", "p95", "p99"].map((name) => (
       { label: name, colour: name, value: column(name, seconds) })),
     hooks: {

@@ -39,7 +39,8 @@ export function ratio(value) {
   const percent = value * 100;
   const size = Math.abs(percent);
   if (size !== 0 && size < 0.005) return ["< 0.01", "%"];
-  const digits = size === 0 || size >= 99.995 ? 0 : size > 99 ? 2 : size >= 10 ? 0 : size >= 1 ? 1 : 2;
+  const whole = size === 0 || size >= 99.995 || (size >= 10 && size <= 99);
+  const digits = whole ? 0 : size >= 1 && size < 10 ? 1 : 2;
   return [FIXED[digits].format(percent), "%"];
 }
 
@@ -54,8 +55,7 @@ export function count(value) {
   if (Math.abs(value) >= 999_950) {
     return scaled(value, [[1e9, 1e9, "G"], [0, 1e6, "M"]]);
   }
-  const digits = Number.isInteger(value) || Math.abs(value) >= 99.95 ? 0 : Math.abs(value) >= 9.995 ? 1 : 2;
-  return [FIXED[digits].format(value), ""];
+  return [Number.isInteger(value) ? FIXED[0].format(value) : short(value), ""];
 }
 
 /** A rate, per second. */

@@ -2,8 +2,9 @@
 // dependencies; what stands beside the memory chart; the monitor's own figures.
 
 import { byId, h, keyed, mark, say, share } from "./dom.js";
-import { availability, bytes, byUnit, count, goalText, lasting, moment, rate, ratio, seconds, text, tick }
-  from "./format.js";
+import {
+  availability, bytes, byUnit, count, goalText, lasting, moment, rate, ratio, seconds, text, tick,
+} from "./format.js";
 
 /** One line that says that there is nothing, in place of an empty list. */
 function orNothing(items, words) {
