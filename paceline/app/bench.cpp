@@ -1,6 +1,9 @@
 // paceline bench URL: the load generator's command line.
 #include "paceline/app/bench.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <csignal>
 #include <cstdio>
@@ -88,11 +91,29 @@ Result<void> choose_loop(const BenchInvocation& bench, LoadOptions& options) {
   return {};
 }
 
+/// Before the test: it would be a pity to lose the result of an hour. Files are replaced, which is
+/// no way to treat a device.
+Result<void> check_output(const std::string& path) {
+  if (path.empty()) return {};
+  struct stat found{};
+  if (::stat(path.c_str(), &found) == 0 && !S_ISREG(found.st_mode)) {
+    return fail(Code::invalid, "not a regular file: " + printable(path));
+  }
+  const std::size_t slash = path.rfind('/');
+  std::string folder = ".";
+  if (slash != std::string::npos) folder = path.substr(0, slash + 1);
+  if (::access(folder.c_str(), W_OK) != 0) return fail_errno("write in " + printable(folder));
+  return {};
+}
+
 Result<LoadOptions> load_options(const BenchInvocation& bench) {
   LoadOptions options;
   PACELINE_TRY_VALUE(options.target, parse_load_target(bench.url));
   options.target.unix_path = bench.unix_path;
   PACELINE_TRY(choose_loop(bench, options));
+  for (const std::string& path : {bench.json, bench.hlog, bench.hgrm}) {
+    PACELINE_TRY(check_output(path));
+  }
   options.method = bench.method;
   options.headers = bench.headers;
   options.body = bench.body;

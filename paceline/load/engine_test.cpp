@@ -268,6 +268,18 @@ TEST(LoadEngine, AStopReportsWhatWasDone) {
   EXPECT_LE(result.tally.unfinished, 2u);
 }
 
+TEST(LoadEngine, AStopInTheWarmUpHasNothingToReport) {
+  const std::atomic<bool> stop = true;
+  const TestPeer peer(answering(kHello));
+  LoadOptions options = asking(peer, 0);
+  options.warmup = 1h;
+  options.stop = &stop;
+  const LoadResult result = run(options);
+  EXPECT_TRUE(result.interrupted);
+  EXPECT_EQ(result.planned(), 0u);
+  EXPECT_EQ(result.duration, 0s);
+}
+
 TEST(LoadEngine, WhoRefusesIsNotAsked) {
   LoadOptions options;
   {

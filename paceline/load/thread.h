@@ -1,6 +1,7 @@
 // One thread of the generator: a loop, its share of the connections, its part of the plan.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -51,7 +52,7 @@ class LoadThread {
   LoadTally& tally() { return tally_; }
   bool interrupted() const { return interrupted_; }
   /// How long requests were sent: the plan's length, or less.
-  Duration sending() const { return end_ - count_from_; }
+  Duration sending() const { return std::max(Duration{}, end_ - count_from_); }
 
  private:
   friend class LoadConnection;

@@ -228,6 +228,8 @@ def test_ctrl_c_reports_what_was_done(paceline, web, tmp_path):
     (["http://a/", "-H", "x"], "bench: a header is \"Name: value\", not x"),
     (["http://a/", "-d", "5"], "bench: -d: "),
     (["http://a/", "--body-file", "missing"], "bench: open missing"),
+    (["http://a/", "--json", "/dev/null"], "bench: not a regular file: /dev/null"),
+    (["http://a/", "--hlog", "no/folder"], "bench: write in no/: No such file or directory"),
 ])
 def test_bad_input_is_named(paceline, options, message):
     run = subprocess.run([paceline, "bench", *options], capture_output=True, text=True,
