@@ -33,8 +33,9 @@ struct WriteCommand {
 };
 
 /// Success means committed. Errors: conflict (constraint), invalid (SQL, value), exhausted (disk
-/// full, answer too large), timeout, unavailable (locked, not writable, file moved), io; nothing was written
-/// then. outcome_unknown: the disk failed during COMMIT; it may be there after a restart.
+/// full, answer too large), timeout, unavailable (locked, not writable, renamed or deleted), io;
+/// nothing was written then. outcome_unknown: the disk failed during COMMIT; it may be there after
+/// a restart.
 struct WriteCompletion {
   std::uint64_t id = 0;
   Result<SqlResult> result;

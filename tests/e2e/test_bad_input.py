@@ -148,7 +148,8 @@ def test_a_wrong_flag_or_variable_is_told_by_its_name(refused, tmp_path):
         (["--workers", "0"], {},
          '--workers: workers: expected "auto", "io" or "cpu", or an integer from 1 to 256, got 0'),
         (["--workers", "many"], {},
-         '--workers: workers: expected "auto", "io" or "cpu", or an integer from 1 to 256, got "many"'),
+         '--workers: workers: expected "auto", "io" or "cpu", or an integer from 1 to 256, '
+         'got "many"'),
         (["--set", "foo"], {}, '--set: expected key=value, got "foo"'),
         (["--set", "cache.l1.maxx=1"], {},
          "--set: unknown key cache.l1.maxx; did you mean cache.l1.max?"),

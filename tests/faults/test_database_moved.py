@@ -1,5 +1,5 @@
-"""The database's file loses its name under a running instance: nothing is acknowledged that would be
-lost, and writes go on when the file is back, or with the file that took its place."""
+"""The database's file loses its name under a running instance: nothing is acknowledged that would
+be lost, and writes go on when the file is back, or with the file that took its place."""
 
 import shutil
 

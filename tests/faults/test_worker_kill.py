@@ -162,6 +162,7 @@ def test_an_adopted_slot_returns_to_its_worker(serve):
     for _ in range(3):
         kill_slot(cluster, 0)
     wait_until(lambda: "adopted" in cluster.output(), "adoption", PATIENCE)
+    assert "pid=0" not in cluster.output(), "a slot without a process has no number"
     pids = [w["pid"] for w in prove_recovery(cluster)["workers"]]
     freeze(pids[1])
     try:
