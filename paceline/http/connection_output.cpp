@@ -6,7 +6,6 @@
 #include <cstring>
 
 #include "paceline/http/connection.h"
-#include "paceline/http/problem.h"
 #include "paceline/http/status.h"
 #include "paceline/http/words.h"
 
@@ -167,30 +166,6 @@ std::string format_request_id(std::uint64_t serial) {
   }
 }
 
-/// What a handler answered cannot be sent: its mistake, and only this request's loss.
-void HttpConnection::replace_faulty(Exchange& exchange, Response& response) {
-  server_.log_.write(LogLevel::error, "handler answered what cannot be sent",
-                     {{"what", is_status(response.status()) ? "a header" : "a status"},
-                      {"status", static_cast<std::int64_t>(response.status())},
-                      {"route", exchange.request.route_},
-                      {"id", exchange.request.id()}});
-  response = Response::problem(500);
-}
-
-/// Problems, failures, and what cannot be sent.
-void HttpConnection::prepare_unusual(Exchange& exchange, Response& response) {
-  if (!is_status(response.status()) || response.is_faulty()) replace_faulty(exchange, response);
-  if (response.status() >= 500) ++server_.counts_.failed;
-  if (!response.is_problem()) return;
-  std::string body;
-  append_problem(body, {.status = response.status(),
-                        .detail = response.body(),
-                        .code = response.problem_code(),
-                        .request_id = exchange.request.id()});
-  response.body(std::move(body));
-  response.content_type(problem_content_type);
-}
-
 void HttpConnection::answer(Exchange& exchange, Response& response) {
   // The subtraction finds failures and what is no status at all.
   if (response.status() - 100 >= 400 || !response.is_usual()) [[unlikely]] {
@@ -200,30 +175,6 @@ void HttpConnection::answer(Exchange& exchange, Response& response) {
     return begin_stream(exchange, response);
   const std::size_t bytes = serialise(exchange, response);
   note(exchange, response, bytes);
-}
-
-void HttpConnection::answer_error(Exchange& exchange, unsigned status, std::string_view detail) {
-  exchange.response = Response::problem(status, detail);
-  if (status == 503) exchange.response.header("Retry-After", "1");
-  answer(exchange, exchange.response);
-}
-
-/// A message that is not HTTP as we take it: one answer, then the connection ends.
-void HttpConnection::refuse(Exchange& exchange, ParseError error, unsigned status) {
-  server_.count_rejected(error);
-  exchange.route = server_.series_.size() - 1;
-  exchange.request.received_ = started_;
-  exchange.request.serial_ = ++server_.serial_;
-  exchange.request.id_.clear();
-  exchange.request.head_.reset_but_method();  // an answer to HEAD has no body
-  close_after_ = true;
-  exchange.response = Response::problem(status, explain(error));
-  answer(exchange, exchange.response);
-  input_.clear();
-  pinned_ = true;  // what follows is not a request
-  exchange.response.reset();
-  if (exchange_ != nullptr) release_exchange();
-  set_state(State::idle);
 }
 
 // --- Streams ------------------------------------------------------------------------------------
