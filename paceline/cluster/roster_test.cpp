@@ -88,7 +88,7 @@ TEST(Roster, BytesThatAreNoRosterAreNone) {
   EXPECT_EQ(nothing.read(), nullptr);
 }
 
-TEST(Roster, AReaderNeverSeesHalfOfAChange) {
+TEST(RosterThreads, AReaderNeverSeesHalfOfAChange) {
   const Result<SharedRegion> region = create_control_region(16);
   ASSERT_TRUE(region);
   RosterWriter writer(control_roster(*region));

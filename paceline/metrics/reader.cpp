@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "paceline/metrics/layout.h"
+#include "paceline/metrics/seat_reader.h"
 
 namespace paceline {
 
@@ -94,6 +95,48 @@ Result<MetricsSnapshot> read_metrics(std::span<const std::byte> bytes) {
     return fail(Code::corrupt, "a block of metrics changed while it was read");
   }
   return snapshot;
+}
+
+Result<void> SeatReader::read() {
+  const std::span<const layout::Word> words = layout::words_of(bytes_);
+  const std::optional<layout::Header> header = layout::read_header(words);
+  if (!header) return fail(Code::corrupt, "no block of metrics here");
+  const bool anew = incarnation_ != header->incarnation || header->series < places_.size();
+  std::vector<Place> places = anew ? std::vector<Place>() : places_;
+  std::vector<MetricKey> keys;  // of the entries that are new
+  for (auto i = static_cast<std::uint32_t>(places.size()); i < header->series; ++i) {
+    std::optional<layout::Entry> entry = layout::read_entry(words, *header, i);
+    if (!entry) {
+      return fail(Code::corrupt, "entry " + std::to_string(i) + " of a block of metrics is broken");
+    }
+    places.push_back({entry->first_cell, entry->cells});
+    keys.push_back({std::move(entry->name), std::move(entry->labels), MetricKind{entry->kind}});
+  }
+  const std::size_t known = places.size() - keys.size();
+  std::vector<MetricValue> values;
+  values.reserve(places.size());
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const MetricKind kind = i < known ? series_[1 + i].key.kind : keys[i - known].kind;
+    const std::size_t at = header->cells_at() + places[i].first_cell;
+    if (at + places[i].cells > words.size()) return fail(Code::corrupt, "a block's limits changed");
+    values.push_back(read_value(words.subspan(at, places[i].cells), kind));
+  }
+  // All loads above are acquires, so this one is later: the block was the same all the time.
+  if (words[layout::magic_at].load(std::memory_order_acquire) != layout::magic ||
+      words[layout::incarnation_at].load(std::memory_order_acquire) != header->incarnation) {
+    return fail(Code::corrupt, "a block of metrics changed while it was read");
+  }
+  if (anew) {
+    former_ = std::exchange(series_, {});
+    series_.push_back(
+        {.key = {"paceline_metrics_series_dropped_total", "", MetricKind::counter}, .value = {}});
+  }
+  incarnation_ = header->incarnation;
+  places_ = std::move(places);
+  for (MetricKey& key : keys) series_.push_back({.key = std::move(key), .value = {}});
+  series_.front().value.count = header->dropped;
+  for (std::size_t i = 0; i < values.size(); ++i) series_[1 + i].value = std::move(values[i]);
+  return {};
 }
 
 MetricsTotals MetricsReader::read(std::span<const MetricsSeat> seats) {

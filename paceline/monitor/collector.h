@@ -38,16 +38,36 @@ class Collector {
 
  private:
   struct Seat {
-    std::span<const std::byte> bytes;
-    MetricsSnapshot seen;  // the last good reading
-    bool ever = false;     // a process has used it
+    explicit Seat(std::span<const std::byte> bytes) : reader(bytes) {}
+    SeatReader reader;
+    bool ever = false;  // a process has used it
+    // What the links below were made for.
+    SeatLife life = SeatLife::retired;
+    std::size_t linked = 0;
+    std::uint64_t incarnation = 0;
+  };
+  /// Where one series of a seat goes.
+  struct Link {
+    std::size_t seat;
+    std::size_t series;
+    MetricValue* process;  // null before there is a roster
+    MetricValue* total;
+    MetricKind kind;
+    SeatLife life;
   };
   void read_seat(Seat& seat);
+  bool settled(const Roster* roster);
+  void arrange(const Roster* roster);
+  void link(std::size_t seat, ProcessTotals* process);
+  void add_up();
 
   std::vector<Seat> seats_;  // the last one is the supervisor's
   MetricsTotals folded_;     // what blocks held that exist no more
+  std::size_t slots_ = 0;    // of the roster that the links were made for
+  bool arranged_ = false;
   MetricsTotals totals_;
   std::vector<ProcessTotals> processes_;
+  std::vector<Link> links_;
   std::uint64_t unreadable_ = 0;
 };
 

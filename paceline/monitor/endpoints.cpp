@@ -1,5 +1,6 @@
 // What the monitor answers; docs/reference/monitor.md is its description.
 #include <algorithm>
+#include <utility>
 
 #include "paceline/monitor/dashboard.h"
 #include "paceline/monitor/inside.h"
@@ -16,7 +17,8 @@ constexpr std::string_view kHeaders =
     "X-Content-Type-Options: nosniff\r\n"
     "X-Frame-Options: DENY\r\n";
 
-constexpr std::size_t kSeriesMax = 2000;             // notes: a whole host's, merged
+constexpr std::size_t kSeriesMax = 2000;  // notes: a whole host's, merged
+constexpr std::string_view kRequests = "http_server_request_duration_seconds";
 constexpr std::size_t kSeriesMaxPerWorker = 20'000;  // asked for by name, for a look
 
 Response plain(unsigned status, std::string_view literal) {
@@ -149,7 +151,7 @@ Response Monitor::Inside::metrics(const Request& request) {
   } else {
     write_merged(text);
   }
-  if (text.left_out() > 0) {
+  if (text.left_out() > std::exchange(left_out_, text.left_out())) {
     parts_.log.write(LogLevel::warning, "series_left_out",
                      {{"series", static_cast<std::int64_t>(text.left_out())}});
   }
@@ -161,7 +163,8 @@ Response Monitor::Inside::metrics(const Request& request) {
   return response;
 }
 
-/// Three ordered lists as one.
+/// Two ordered lists as one. Requests come last: there are most of them, and what is beyond the
+/// limit is left out.
 void Monitor::Inside::write_merged(Exposition& text) {
   MetricsTotals added = own_series(view_, version_, parts_.config_hash);
   for (const auto& [key, value] : judged_) {
@@ -173,7 +176,11 @@ void Monitor::Inside::write_merged(Exposition& text) {
   while (one != totals.end() || other != added.end()) {
     const bool first = other == added.end() || (one != totals.end() && one->first < other->first);
     const auto& [key, value] = first ? *one++ : *other++;
-    text.add(key, value);
+    if (key.name != kRequests) text.add(key, value);
+  }
+  for (auto at = totals.lower_bound({std::string(kRequests), {}, {}});
+       at != totals.end() && at->first.name == kRequests; ++at) {
+    text.add(at->first, at->second);
   }
 }
 

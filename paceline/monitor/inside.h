@@ -72,8 +72,9 @@ class Monitor::Inside {
   std::string version_;
   std::optional<double> tick_seconds_;
   std::optional<double> scrape_seconds_;
-  std::int64_t minute_ = 0;  // of the last row of minutes
-  double stall_seen_ = 0;    // when the newest stall that was told began
+  std::size_t left_out_ = 0;  // series, of the last /metrics
+  std::int64_t minute_ = 0;   // of the last row of minutes
+  double stall_seen_ = 0;     // when the newest stall that was told began
   ClusterPhase phase_ = ClusterPhase::starting;
   Routes routes_;
   Routes local_routes_;

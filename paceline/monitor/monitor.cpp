@@ -16,7 +16,8 @@ ServerOptions server_limits() {
   options.body_max = std::uint64_t{64} << 10;
   options.connections_max = 256;
   options.connections_soft = 200;
-  options.output_max = std::size_t{16} << 10;  // of a stream: then its client misses frames
+  options.drain_idle = std::chrono::milliseconds(50);  // no stop waits for an idle scraper
+  options.output_max = std::size_t{16} << 10;          // of a stream: then its client misses frames
   return options;
 }
 

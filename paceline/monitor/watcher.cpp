@@ -1,5 +1,7 @@
 #include "paceline/monitor/watcher.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -313,7 +315,10 @@ void Watcher::look_at_worker(WorkerView& worker, const RosterSlot& slot,
   const auto alive = seats[*slot.seat].alive_at.load(std::memory_order_relaxed);
   const auto now_ns = static_cast<std::uint64_t>(now.time_since_epoch().count());
   const Duration busy(since == 0 ? 0 : static_cast<std::int64_t>(difference(now_ns, since)));
-  const Duration quiet(alive == 0 ? 0 : static_cast<std::int64_t>(difference(now_ns, alive)));
+  // One that has never published is as quiet as it is old.
+  const Duration quiet = alive == 0
+                             ? now - slot.since
+                             : Duration(static_cast<std::int64_t>(difference(now_ns, alive)));
   if (options_.loop_threshold > Duration::zero() && busy > options_.loop_threshold) {
     worker.state = WorkerState::blocked;
     worker.blocked = seconds(busy);
@@ -329,6 +334,7 @@ void Watcher::look_at_processes(View& view, const Roster* roster, Time now) {
     if (process.role == "worker") continue;
     ProcessView one{.role = process.role, .pid = 0, .cpu = {}, .rss = {}};
     if (roster != nullptr && i < roster->slots.size()) one.pid = roster->slots[i].pid;
+    if (process.role == "supervisor") one.pid = ::getppid();
     one.rss = gauge(process.series, "process_resident_memory_bytes");
     one.cpu = cpu_of(process, now);
     view.processes.push_back(std::move(one));
