@@ -139,6 +139,7 @@ class HttpConnection final : public Watch, public Timer {
     return state == State::body || state == State::handling || state == State::streaming;
   }
   void set_state(State state) {
+    if (state == state_) return;
     if (active(state) != active(state_)) [[unlikely]] {
       server_.count_active(active(state) ? 1 : -1);
     }

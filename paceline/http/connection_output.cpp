@@ -299,9 +299,6 @@ void HttpConnection::record() {
     const Server::Pending& first = *entry;
     Histogram histogram = first.histogram;
     const Duration took = now - first.received;
-    if (now >= server_.example_at_) [[unlikely]] {
-      server_.take_example(first, took);
-    }
     const bool look_closely = access.every != 0 || access.is_error(200, took);
     do {
       if (look_closely || entry->status >= status_bad) [[unlikely]] {
@@ -312,6 +309,9 @@ void HttpConnection::record() {
       ++entry;
     } while (entry != end && entry->received == first.received && entry->histogram == histogram);
     histogram.record(took, static_cast<std::uint64_t>(entry - &first));
+  }
+  if (now >= server_.example_at_) [[unlikely]] {
+    server_.take_example(server_.pending_.front(), now - server_.pending_.front().received);
   }
   server_.pending_count_ = 0;
   server_.ids_.clear();

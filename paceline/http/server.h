@@ -166,7 +166,7 @@ class Server {
 
   void accepted(int fd);
   void log_access(const Pending& entry, Duration took);
-  void take_example(const Pending& entry, Duration took);
+  [[gnu::cold, gnu::noinline]] void take_example(const Pending& entry, Duration took);
   std::string id_of(const Pending& entry) const;
   bool make_room();
   void bury(HttpConnection& connection);
@@ -209,7 +209,7 @@ class Server {
   void declare(MetricsBlock& metrics);
   void count_rejected(ParseError error);
   /// A connection, or with 0 none, began to carry an active request, or ended to.
-  void count_active(std::int64_t change);
+  [[gnu::cold]] void count_active(std::int64_t change);
   void count_accept_error();
 
   Loop& loop_;
