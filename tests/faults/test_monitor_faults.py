@@ -67,10 +67,10 @@ def test_gauges_of_a_dead_worker_vanish(serve):
     cluster = serve("--workers", "2")
     monitor = Monitor(cluster)
 
-    def resident(path="/metrics?per_worker=1"):
-        return {dict(labels)["worker"]: value for (name, labels), value
-                in monitor.metrics(path).items()
-                if name == "process_resident_memory_bytes" and "worker" in dict(labels)}  # fmt: skip
+    def resident():
+        return [dict(labels)["worker"]
+                for name, labels in monitor.metrics("/metrics?per_worker=1")
+                if name == "process_resident_memory_bytes" and "worker" in dict(labels)]
 
     wait_until(lambda: len(resident()) == 2, "both workers' memory", PATIENCE)
     # It cannot come back at once: the second death within 10 s has a pause.

@@ -27,7 +27,7 @@ def kill_supervisor(cluster):
     )
     took = time.monotonic() - start
     assert cluster.process.wait() == -signal.SIGKILL
-    assert len(family) == 1 + 3 + 1, "supervisor, workers, keeper"
+    assert len(family) == 1 + 3 + 2, "supervisor, workers, keeper, monitor"
     return took
 
 
