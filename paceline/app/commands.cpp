@@ -29,8 +29,9 @@ void print_status(const nlohmann::json& status) {
     std::printf("keeper      %.0f\n", number(status["keeper"]["pid"]));
   }
   if (!status["monitor"].is_null()) {
-    std::printf("monitor     %.0f, http://%s\n", number(status["monitor"]["pid"]),
-                text(status["monitor"]["listen"]).c_str());
+    const std::string listen = text(status["monitor"]["listen"]);
+    std::printf("monitor     %.0f, %s%s\n", number(status["monitor"]["pid"]),
+                listen.starts_with("unix:") ? "" : "http://", listen.c_str());
   }
   std::printf("workers     %s\n\n", text(status["worker_count"]["reason"]).c_str());
   std::printf("%-6s %8s  %-9s %8s %9s %12s %12s\n", "worker", "pid", "state", "restarts", "uptime",

@@ -175,7 +175,7 @@ Result<void> check_token(std::string_view token) {
 Result<std::string> admin_token(const std::string& path) {
   const Fd made(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (made) {
-    const std::string word = random_word();
+    std::string word = random_word();
     const std::string text = word + "\n";
     if (::write(made.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
       return fail_errno("write " + path);

@@ -102,8 +102,14 @@ void append_number(std::string& out, double value) {
     out += value > 0 ? "+Inf" : "-Inf";
     return;
   }
-  std::array<char, 32> digits;
-  out.append(digits.data(), std::to_chars(digits.begin(), digits.end(), value).ptr);
+  // Exponents from where Prometheus itself writes them: labels of equal bounds must be equal texts.
+  const double size = std::abs(value);
+  const bool plain = size == 0 || (size >= 1e-4 && size < 1e21);
+  std::array<char, 64> digits;
+  const std::to_chars_result written =
+      plain ? std::to_chars(digits.begin(), digits.end(), value, std::chars_format::fixed)
+            : std::to_chars(digits.begin(), digits.end(), value, std::chars_format::scientific);
+  out.append(digits.data(), written.ptr);
 }
 
 Exposition::Exposition(MetricsFormat format, const MetricCatalogue& catalogue,

@@ -28,6 +28,20 @@ HistogramTotals histogram(std::initializer_list<Duration> records) {
   return {std::move(buckets), sum};
 }
 
+TEST(Exposition, WritesNumbersAsPrometheusDoes) {
+  const auto text = [](double value) {
+    std::string out;
+    append_number(out, value);
+    return out;
+  };
+  EXPECT_EQ(text(0.0005), "0.0005");
+  EXPECT_EQ(text(0.00001), "1e-05");
+  EXPECT_EQ(text(2.5), "2.5");
+  EXPECT_EQ(text(0), "0");
+  EXPECT_EQ(text(12345678901), "12345678901");
+  EXPECT_EQ(text(1e21), "1e+21");
+}
+
 TEST(Exposition, APlainTextFamilyHasHelpTypeAndSamples) {
   const MetricCatalogue known = catalogue();
   Exposition text(MetricsFormat::prometheus, known, 10);
