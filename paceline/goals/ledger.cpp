@@ -36,7 +36,7 @@ Duration coarse_width(const Slo& slo) {
 /// Moves the file to the first free name path.1, path.2, …
 Result<std::string> move_aside(const std::string& path) {
   for (int i = 1; i < 1000; ++i) {
-    const std::string aside = path + "." + std::to_string(i);
+    std::string aside = path + "." + std::to_string(i);
     if (::renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, aside.c_str(), RENAME_NOREPLACE) == 0) {
       return aside;
     }
