@@ -7,6 +7,7 @@ namespace {
 
 std::vector<AlertRule> machines(const std::vector<DefaultRule>& rules) {
   std::vector<AlertRule> all;
+  all.reserve(rules.size());
   for (const DefaultRule& rule : rules) all.push_back(rule.rule);
   return all;
 }
@@ -71,6 +72,7 @@ std::vector<AlertNotice> Judge::step(JudgeReading reading) {
   }
   remember_crashes(reading);
   std::vector<AlertInput> inputs;
+  inputs.reserve(rules_.size());
   for (const DefaultRule& rule : rules_) inputs.push_back(input(rule, reading));
   std::vector<AlertNotice> changed = alerts_.step(reading.now, reading.wall, inputs);
   tell(changed);
