@@ -11,7 +11,7 @@
 namespace paceline {
 namespace {
 
-constexpr std::size_t kReadStep = std::size_t{64} << 10;
+constexpr std::size_t kReadLeast = 4096;  // what /proc has is shorter; longer files double it
 
 /// Writes all of it; a disk takes less only when it is full or a signal came.
 Result<void> write_whole(int fd, std::string_view content, const std::string& path) {
@@ -50,7 +50,7 @@ Result<std::string> read_stream(int fd, const std::string& name, std::size_t lim
   while (true) {
     const std::size_t old = content.size();
     // One byte more than the limit tells "full" from "too long".
-    content.resize(old + std::min(kReadStep, limit - old + 1));
+    content.resize(old + std::min(std::max(kReadLeast, old), limit - old + 1));
     const ssize_t n = ::read(fd, content.data() + old, content.size() - old);
     const int os = errno;
     content.resize(old + static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
@@ -94,7 +94,7 @@ Result<std::string> read_all(int fd, std::size_t limit) {
   std::string content;
   while (true) {
     const std::size_t old = content.size();
-    content.resize(old + std::min(kReadStep, limit - old + 1));
+    content.resize(old + std::min(std::max(kReadLeast, old), limit - old + 1));
     const ssize_t n =
         ::pread(fd, content.data() + old, content.size() - old, static_cast<off_t>(old));
     const int os = errno;

@@ -14,7 +14,7 @@
 namespace paceline {
 namespace {
 
-constexpr int kLooksPerThreshold = 4;
+constexpr int kLooksPerThreshold = 4;      // while it is stuck
 constexpr Duration kStackPatience = 50ms;  // for the stuck thread to run its handler
 
 Time time_of(std::uint64_t ns) { return Time(Duration(static_cast<std::int64_t>(ns))); }
@@ -42,23 +42,30 @@ class StallWatch::Inside {
  private:
   void watch(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
-    const Duration pause = options_.threshold / kLooksPerThreshold;
     while (!stop.stop_requested()) {
-      look();
-      woken_.wait_for(lock, stop, pause, [] { return false; });
+      const Time next = look();
+      woken_.wait_until(lock, stop, next, [] { return false; });
     }
     if (stalled_since_ != 0) end(Clock::now());
   }
 
-  void look() {
+  /// Answers when to look again: the present turn, or one that begins right now, cannot be too
+  /// long before. So all is well at the price of ten to twenty looks a second, and a stall is seen
+  /// the moment it becomes one.
+  Time look() {
     const std::uint64_t since = loop_.busy_since().load(std::memory_order_relaxed);
     const Time now = Clock::now();
     if (stalled_since_ != 0 && since != stalled_since_) end(now);
-    if (since == 0 || now - time_of(since) <= options_.threshold) return;
+    if (since == 0) return now + options_.threshold;
+    if (now < time_of(since) + options_.threshold) return time_of(since) + options_.threshold;
     stall_.duration = now - time_of(since);
-    if (stalled_since_ != 0) return listener_.goes_on(stall_);
-    stalled_since_ = since;
-    begin(now);
+    if (stalled_since_ != 0) {
+      listener_.goes_on(stall_);
+    } else {
+      stalled_since_ = since;
+      begin(now);
+    }
+    return now + options_.threshold / kLooksPerThreshold;
   }
 
   void begin(Time now) {
