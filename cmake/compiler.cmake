@@ -23,7 +23,10 @@ option(PACELINE_FUZZ "Build libFuzzer programs instead of corpus replays" OFF)
 set(PACELINE_SANITIZE "" CACHE STRING "Sanitizers for -fsanitize=, e.g. address,undefined")
 
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion
-  -Wnon-virtual-dtor -Wimplicit-fallthrough -fno-omit-frame-pointer
+  -Wnon-virtual-dtor -Wimplicit-fallthrough
+  # For sanitizers and profilers. What runs in production needs none: a stall's stack is unwound by
+  # the tables that exceptions need anyway.
+  $<$<NOT:$<CONFIG:Release>>:-fno-omit-frame-pointer>
   # Options are aggregates with a default at each field: leaving some out is how they are used.
   -Wno-missing-designated-field-initializers)
 if(PACELINE_WERROR)

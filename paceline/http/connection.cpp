@@ -53,13 +53,13 @@ Completer Exchange::complete(Exchange& exchange) {
 // --- Connection: life ---------------------------------------------------------------------------
 
 HttpConnection::HttpConnection(Server& server, int fd)
-    : server_(server), fd_(fd), node_(*this), idle_node_(*this) {
+    : server_(server), fd_(fd), idle_node_(*this), node_(*this) {
   const Time now = server_.loop_.now();
   born_until_ = Time::max();
   if (const Duration age = server_.options_.age_max; age > Duration::zero()) {
     born_until_ = now + age / 10 * 9 + age / 5 / 1000 * (server_.random_() % 1000);
   }
-  began_ = now;
+  began_ = idle_since_ = now;
   deadline(server_.options_.header_timeout);
   server_.idle_.push_back(idle_node_);
 }
@@ -188,13 +188,8 @@ HttpConnection::Step HttpConnection::dispatch(Exchange& exchange) {
   }
   const RouteMatch::Kind found =
       server_.routes_.router().match(request.method(), request.path(), request.match_);
-  if (found != RouteMatch::Kind::found) [[unlikely]] {
-    exchange.route = server_.series_.size() - 2;
-    request.route_ = "unmatched";
-    exchange.response = unmatched(request, found);
-    answer(exchange, exchange.response);
-    return answered(exchange);
-  }
+  if (found != RouteMatch::Kind::found) [[unlikely]]
+    return dispatch_unmatched(exchange, found);
   exchange.route = request.match_.route;
   const Routes::Entry& entry = server_.routes_.entries()[exchange.route];
   request.route_ = entry.path;
@@ -210,6 +205,14 @@ HttpConnection::Step HttpConnection::dispatch(Exchange& exchange) {
     exchange.response.reset();  // lets go of what the answer borrowed
     return Step::next;
   }
+  return answered(exchange);
+}
+
+HttpConnection::Step HttpConnection::dispatch_unmatched(Exchange& exchange, RouteMatch::Kind kind) {
+  exchange.route = server_.series_.size() - 2;
+  exchange.request.route_ = "unmatched";
+  exchange.response = unmatched(exchange.request, kind);
+  answer(exchange, exchange.response);
   return answered(exchange);
 }
 

@@ -44,6 +44,9 @@ struct Exchange final : BodyWriter {
 
   Server& server;
   HttpConnection* connection = nullptr;  // set while a handler or a producer is suspended
+  std::size_t head_size = 0;             // of the request's head, at the front of the input
+  std::size_t size = 0;                  // head and body, once complete
+  std::size_t route = 0;                 // index into Server::series_
   Request request;
   Response response;
   Task<Response> task;
@@ -51,11 +54,8 @@ struct Exchange final : BodyWriter {
   Task<Result<void>> producing;
   ChunkedDecoder decoder;
   Event drained;               // output is below its mark, for a producer
-  std::size_t head_size = 0;   // of the request's head, at the front of the input
-  std::size_t size = 0;        // head and body, once complete
   std::size_t body_size = 0;   // de-chunked bytes so far
   std::size_t streamed = 0;    // bytes of the answer so far: head, body and what frames it
-  std::size_t route = 0;       // index into Server::series_
   bool continue_sent = false;  // 100 Continue
   Completer completer;
 
@@ -96,10 +96,11 @@ class HttpConnection final : public Watch, public Timer {
   Step chunked_step(Exchange& exchange);
   Step await_body(Exchange& exchange);
   Step dispatch(Exchange& exchange);
-  Step suspend(Exchange& exchange, Task<Response> task);
+  [[gnu::noinline]] Step suspend(Exchange& exchange, Task<Response> task);
   Step answered(Exchange& exchange);
-  void take_answer(Exchange& exchange);
-  void handler_threw(Exchange& exchange);
+  [[gnu::noinline]] void take_answer(Exchange& exchange);
+  [[gnu::noinline]] void handler_threw(Exchange& exchange);
+  [[gnu::noinline]] Step dispatch_unmatched(Exchange& exchange, RouteMatch::Kind kind);
   static Response unmatched(const Request& request, RouteMatch::Kind kind);
   void pin();
   Exchange& own_exchange();
@@ -119,7 +120,6 @@ class HttpConnection final : public Watch, public Timer {
   void end_stream();
   void note(Exchange& exchange, const Response& response, std::size_t bytes);
   void flush();
-  void record();
   bool send_some();
   void continue_sending();
   bool output_full() const { return unsent() > server_.options_.output_max; }
@@ -173,27 +173,24 @@ class HttpConnection final : public Watch, public Timer {
   std::uint32_t served_ = 0;
   Time born_until_;           // when the connection is old enough to close
   Time deadline_at_;          // of the current state; the timer may be armed earlier
-  Time began_;                // of the current head or body
-  Time body_read_;            // when the last part of the body came
+  Time began_;                // of the current head or body, or when it became idle
   Time started_;              // of the event being handled; for durations
   std::string_view current_;  // during process(): from the current request on
-  std::string input_;         // bytes that wait: a partial request, or what follows a suspended one
-  std::string output_;        // bytes the socket did not take
-  std::size_t sent_ = 0;
-  std::size_t discarded_ = 0;  // while lingering
   std::unique_ptr<Exchange> exchange_;
-  Server::Node node_;       // among all
-  Server::Node idle_node_;  // among those that are idle
+  std::string input_;   // bytes that wait: a partial request, or what follows a suspended one
+  std::string output_;  // bytes the socket did not take
+  std::size_t sent_ = 0;
+  Time idle_since_;            // when it was placed among the idle
+  Server::Node idle_node_;     // among those that are idle
+  Server::Node node_;          // among all
+  Time body_read_;             // when the last part of the body came
+  std::size_t discarded_ = 0;  // while lingering
 };
 
 /// What all answers of one event share.
 [[gnu::always_inline]] inline void HttpConnection::begin_event() {
   started_ = server_.loop_.measured();
-  server_.refresh_date();
-  const Duration timeout = server_.options_.handler_timeout;
-  server_.handler_deadline_ = timeout > Duration::zero()
-                                  ? Deadline::after(server_.loop_.now(), timeout)
-                                  : Deadline::never();
+  if (server_.turn_ != server_.loop_.now()) server_.begin_turn();
 }
 
 }  // namespace paceline

@@ -56,6 +56,7 @@ class Writer {
 
 constexpr Duration kExamplePause = std::chrono::milliseconds(250);  // four a second in a worker
 constexpr std::size_t kHeadRoom = 512;  // the start, a long content type's line, line ends
+constexpr Duration kIdleGrain = 1s;     // the idle ones are in order to within this
 
 /// An assignment of an empty string would keep the memory.
 void free_bytes(std::string& bytes) { std::string().swap(bytes); }
@@ -270,7 +271,7 @@ Task<Result<void>> Exchange::write(std::string_view bytes) {
       const ssize_t n = server_.loop_.kernel().send(fd_, bytes);
       if (n < 0 && n != -EAGAIN) {
         output.clear();
-        record();
+        server_.record();
         server_.aborted_by_client_.add();
         return die();
       }
@@ -283,38 +284,50 @@ Task<Result<void>> Exchange::write(std::string_view bytes) {
     }
     output.clear();
   }
-  record();
+  server_.record();
 }
 
 /// Durations of what was just written: one reading of the clock for all of it.
-void HttpConnection::record() {
-  if (server_.pending_count_ == 0) return;
-  const Time now = server_.loop_.measure();
-  const AccessPolicy access = server_.access_;
+[[gnu::always_inline]] inline void Server::record() {
+  if (pending_count_ == 0) return;
+  const Time now = loop_.measure();
+  const Pending& first = pending_.front();
+  const Duration took = now - first.received;
+  if (pending_count_ == 1 && took <= unremarkable_ && first.status < 500 && now < example_at_)
+      [[likely]] {
+    Histogram histogram = first.histogram;
+    histogram.record(took);
+    pending_count_ = 0;
+    if (!ids_.empty()) ids_.clear();
+  } else {
+    record_all(now);
+  }
+}
+
+void Server::record_all(Time now) {
+  const AccessPolicy access = access_;
   const unsigned status_bad = access.errors ? 500 : UINT_MAX;
-  const Server::Pending* entry = server_.pending_.data();
-  const Server::Pending* const end = entry + server_.pending_count_;
+  const Pending* entry = pending_.data();
+  const Pending* const end = entry + pending_count_;
   while (entry != end) {
     // Pipelined requests came and went together: one look at the scale for all of them.
-    const Server::Pending& first = *entry;
+    const Pending& first = *entry;
     Histogram histogram = first.histogram;
     const Duration took = now - first.received;
     const bool look_closely = access.every != 0 || access.is_error(200, took);
     do {
       if (look_closely || entry->status >= status_bad) [[unlikely]] {
-        if (access.is_error(entry->status, took) || access.is_sample(++server_.sampled_)) {
-          server_.log_access(*entry, took);
+        if (access.is_error(entry->status, took) || access.is_sample(++sampled_)) {
+          log_access(*entry, took);
         }
       }
       ++entry;
     } while (entry != end && entry->received == first.received && entry->histogram == histogram);
     histogram.record(took, static_cast<std::uint64_t>(entry - &first));
   }
-  if (now >= server_.example_at_) [[unlikely]] {
-    server_.take_example(server_.pending_.front(), now - server_.pending_.front().received);
-  }
-  server_.pending_count_ = 0;
-  server_.ids_.clear();
+  if (now >= example_at_) take_example(pending_.front(), now - pending_.front().received);
+  pending_count_ = 0;
+  ids_.clear();
 }
 
 std::string Server::id_of(const Pending& entry) const {
@@ -398,10 +411,13 @@ void HttpConnection::settle() {
   if (state_ == State::idle) {
     if (!input_.empty()) input_.clear();
     if (input_.capacity() > 64) free_bytes(input_);
-    began_ = server_.loop_.now();
-    idle_node_.unlink();
-    server_.idle_.push_back(idle_node_);
-    deadline(server_.draining_ ? server_.options_.drain_idle : server_.options_.keep_alive_timeout);
+    began_ = server_.turn_;
+    if (!idle_node_.linked() || began_ - idle_since_ >= kIdleGrain) [[unlikely]] {
+      idle_since_ = began_;
+      idle_node_.unlink();
+      server_.idle_.push_back(idle_node_);
+    }
+    deadline_at(server_.idle_until_);
   } else {
     idle_node_.unlink();
   }
@@ -450,7 +466,7 @@ void HttpConnection::die() {
   server_.loop_.remove(*this, fd_);
   server_.loop_.kernel().close(fd_);
   server_.output_.clear();
-  record();
+  server_.record();
   release_exchange();
   server_.bury(*this);
 }

@@ -51,15 +51,16 @@ class Request {
     match_.param_count = 0;
   }
 
-  RequestHead head_;
-  RouteMatch match_;
-  std::string_view route_;
-  std::string_view body_;
+  // Together what every request writes; the head's headers are a long tail.
   Loop* loop_ = nullptr;
   std::uint64_t serial_ = 0;  // makes the id when nobody sent one
   Time received_;
   Deadline deadline_;
+  std::string_view route_;
+  std::string_view body_;
   std::string id_;
+  RouteMatch match_;
+  RequestHead head_;
 };
 
 /// 16 hexadecimal digits.

@@ -21,6 +21,11 @@ constexpr std::string_view kFullAnswer =
     "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n"
     "Content-Length: 0\r\n\r\n";
 
+Duration unremarkable(const AccessPolicy& access) {
+  if (access.every != 0) return Duration::min();
+  return access.errors && access.slow > Duration::zero() ? access.slow : Duration::max();
+}
+
 }  // namespace
 
 /// One listening socket. When descriptors run out it gives one back that it kept for that, to
@@ -98,15 +103,17 @@ class Listener final : Watch, Timer {
 Server::Server(Parts parts, ServerOptions options)
     : loop_(parts.loop),
       routes_(parts.routes),
+      options_(options),
+      serial_((std::uint64_t{std::random_device()()} << 32) | std::random_device()()),
+      unremarkable_(unremarkable(parts.access)),
       log_(parts.log),
       metrics_(parts.metrics),
       access_(parts.access),
-      options_(options),
       emptied_(parts.loop),
-      random_(std::random_device()()),
-      serial_((std::uint64_t{std::random_device()()} << 32) | std::random_device()()) {
+      random_(std::random_device()()) {
   emptied_.set();
   make_date();
+  begin_turn();
   scratch_ = take_exchange();
   for (const Routes::Entry& entry : routes_.entries()) {
     series_.push_back({entry.path, to_string(entry.method), {}});
@@ -196,6 +203,7 @@ bool Server::make_room() {
 
 void Server::drain() {
   draining_ = true;
+  begin_turn();
   const Time at = Deadline::after(loop_.now(), options_.drain_idle).at;
   idle_.for_each([at](Node& node) { node.connection.deadline_at(at); });
 }
@@ -228,6 +236,16 @@ std::unique_ptr<Exchange> Server::take_exchange() {
 void Server::give_exchange(std::unique_ptr<Exchange> exchange) {
   exchange->reset();
   exchanges_.push_back(std::move(exchange));
+}
+
+void Server::begin_turn() {
+  const auto after = [this](Duration limit) {
+    return limit > Duration::zero() ? Deadline::after(turn_, limit) : Deadline::never();
+  };
+  turn_ = loop_.now();
+  handler_deadline_ = after(options_.handler_timeout);
+  idle_until_ = after(draining_ ? options_.drain_idle : options_.keep_alive_timeout).at;
+  if (turn_ >= date_until_) make_date();
 }
 
 void Server::make_date() {

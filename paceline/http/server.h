@@ -189,13 +189,11 @@ class Server {
     return start;
   }
   void make_start(HeadStart& start, std::uint64_t key, std::string_view content_type);
-  /// Once an event, before its answers.
-  void refresh_date() {
-    if (loop_.now() >= date_until_) [[unlikely]] {
-      make_date();
-    }
-  }
+  /// Before the first event of each turn: what all of the turn's answers share.
+  [[gnu::noinline]] void begin_turn();
   void make_date();
+  void record();
+  [[gnu::noinline]] void record_all(Time now);
   /// Most answers have the route and status of the one before.
   Histogram series(std::size_t route, unsigned status) {
     if (route != recent_route_ || status != recent_status_) [[unlikely]] {
@@ -212,19 +210,38 @@ class Server {
   [[gnu::cold]] void count_active(std::int64_t change);
   void count_accept_error();
 
+  // What every request touches comes first and lies together: the system's calls between two
+  // requests have emptied the first-level cache.
   Loop& loop_;
   const Routes& routes_;
+  ServerOptions options_;
+  ServerCounts counts_;
+  bool draining_ = false;
+  std::unique_ptr<Exchange> scratch_;  // what requests that answer at once are parsed into
+  std::uint64_t serial_;               // of requests; starts at random
+  Time turn_;                          // of which the next two are
+  Deadline handler_deadline_;
+  Time idle_until_;        // when a connection that became idle is closed
+  Time example_at_;        // when a duration may become its histogram's example again
+  Duration unremarkable_;  // what takes no longer, and did not fail, is not in the access log
+  std::size_t recent_route_ = SIZE_MAX;
+  unsigned recent_status_ = 0;
+  Histogram recent_;
+  Counter sent_bytes_;
+  Counter received_bytes_;
+  Output output_;
+  std::vector<Pending> pending_;  // the first pending_count_ of them
+  std::size_t pending_count_ = 0;
+  std::string ids_;  // of pending_
+  std::vector<HttpConnection*> dead_;
+  std::array<HeadStart, 8> starts_;
+
   Log& log_;
   MetricsBlock* metrics_;
   AccessPolicy access_;
-  ServerOptions options_;
-  ServerCounts counts_;
   Event emptied_;
-  bool draining_ = false;
   std::minstd_rand random_;
-  std::uint64_t serial_;       // of requests; starts at random
   std::uint32_t sampled_ = 0;  // for AccessPolicy::every
-  Time example_at_;            // when a duration may become its histogram's example again
 
   std::vector<std::unique_ptr<Listener>> listeners_;
   struct Node : ListNode {
@@ -232,25 +249,13 @@ class Server {
     HttpConnection& connection;
   };
   List<Node> all_;
-  List<Node> idle_;  // longest idle first
-  std::vector<HttpConnection*> dead_;
+  List<Node> idle_;  // longest idle first, to within kIdleGrain
 
-  std::unique_ptr<Exchange> scratch_;  // what requests that answer at once are parsed into
   std::vector<std::unique_ptr<Exchange>> exchanges_;
-  std::array<char, 65536> input_;
-  Output output_;
-  std::vector<Pending> pending_;  // the first pending_count_ of them
-  std::size_t pending_count_ = 0;
-  std::string ids_;            // of pending_
-  Deadline handler_deadline_;  // of requests that this event completes
   Time date_until_;
   std::string date_line_;
-  std::array<HeadStart, 8> starts_;
 
   std::vector<RouteSeries> series_;  // by route, then 404/405, then refused heads
-  std::size_t recent_route_ = SIZE_MAX;
-  unsigned recent_status_ = 0;
-  Histogram recent_;
   std::array<std::uint64_t, parse_error_count> rejected_{};
   std::array<Counter, parse_error_count> rejected_counters_;
   Gauge active_requests_;
@@ -264,8 +269,7 @@ class Server {
   Counter header_timeouts_;
   Counter body_timeouts_;
   Counter handler_timeouts_;
-  Counter sent_bytes_;
-  Counter received_bytes_;
+  std::array<char, 65536> input_;
 };
 
 }  // namespace paceline
