@@ -151,11 +151,9 @@ std::uint64_t StallRing::begin(const StallRecord& record) {
 void StallRing::update(std::uint64_t sequence, Duration duration, StallRecord::State state) {
   const std::span<Word> words = record(sequence);
   if (get(words[kSequenceAt]) != sequence) return;
-  const std::uint64_t version = get(words[kVersionAt]) | 1;
-  put(words[kVersionAt], version);
+  // The version stays: each word is true by itself, and a look at this moment finds the record.
   put(words[kDurationAt], static_cast<std::uint64_t>(duration.count()));
   put(words[kStateAt], static_cast<std::uint64_t>(state));
-  put(words[kVersionAt], version + 1);
 }
 
 std::vector<StallRecord> read_stalls(std::span<const std::byte> bytes) {

@@ -106,6 +106,20 @@ TEST(StallRing, RandomBytesAreReadWithoutHarm) {
   }
 }
 
+TEST(StallRingThreads, AStallThatIsUpdatedIsFoundByEveryLook) {
+  const Bytes bytes;
+  StallRing ring = StallRing::attach(bytes.span()).value();
+  const std::uint64_t sequence = ring.begin(example(1));
+  std::atomic<bool> done = false;
+  std::jthread writer([&] {
+    for (int i = 0; i < 20'000; ++i) {
+      ring.update(sequence, milliseconds(i), StallRecord::State::ongoing);
+    }
+    done = true;
+  });
+  while (!done) ASSERT_EQ(read_stalls(bytes.span()).size(), 1u);
+}
+
 TEST(StallRingThreads, AReaderSeesWholeRecordsWhileOneWrites) {
   const Bytes bytes;
   StallRing ring = StallRing::attach(bytes.span()).value();

@@ -45,10 +45,7 @@ StallReport::StallReport(Log& log, MetricsBlock& metrics, std::span<std::byte> r
 }
 
 void StallReport::stalled(const Stall& stall) {
-  {
-    const std::lock_guard lock(mutex_);
-    told_.push_back(stall.site.empty() ? std::string(kUnknown) : stall.site);
-  }
+  // The ring first: whoever sees the counter finds the stall, too.
   if (ring_) {
     sequence_ = ring_->begin({.sequence = 0,
                               .pid = static_cast<std::uint64_t>(::getpid()),
@@ -58,6 +55,10 @@ void StallReport::stalled(const Stall& stall) {
                               .route = stall.doing,
                               .site = stall.site,
                               .stack = lines(stall.stack)});
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    told_.push_back(stall.site.empty() ? std::string(kUnknown) : stall.site);
   }
   warn(stall);
 }
