@@ -1,5 +1,7 @@
 #include "paceline/monitor/monitor.h"
 
+#include <unistd.h>
+
 #include <cmath>
 
 #include "paceline/monitor/config.h"
@@ -99,7 +101,10 @@ Result<std::string> find_token(const ConfigSection& config, const std::string& d
 Monitor::Inside::Inside(Parts parts, History history, AccessRules rules,
                         std::unique_ptr<Judge> judge, LedgerRun run)
     : parts_(std::move(parts)),
-      watcher_({.metrics = parts_.metrics, .control = parts_.control, .stalls = parts_.stalls},
+      watcher_({.metrics = parts_.metrics,
+                .control = parts_.control,
+                .stalls = parts_.stalls,
+                .supervisor = ::getppid()},  // whose child the monitor is
                watcher_options(parts_.workers)),
       history_(history),
       access_(std::move(rules)),

@@ -43,13 +43,12 @@ Json instance(const View& view, const Json& facts, std::string_view name,
   const auto fact = [&facts](const char* key) {
     return facts.contains(key) ? facts[key] : Json(nullptr);
   };
-  const Json supervisor = fact("supervisor");
   const Json monitor = fact("monitor");
   return {{"name", name},
           {"version", fact("version")},
           {"dir", fact("dir")},
           {"generation", fact("generation")},
-          {"supervisor_pid", supervisor.is_object() ? supervisor["pid"] : Json(nullptr)},
+          {"supervisor_pid", view.supervisor > 0 ? Json(view.supervisor) : Json(nullptr)},
           {"uptime_s", number(view.uptime)},
           {"listen", facts.contains("listen") ? facts["listen"] : Json::array()},
           {"monitor", monitor.is_object() ? monitor["listen"] : Json(nullptr)},

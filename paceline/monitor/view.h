@@ -89,6 +89,7 @@ struct View {
   double time = 0;  // Unix seconds
   ClusterPhase phase = ClusterPhase::starting;
   double uptime = 0;
+  pid_t supervisor = 0;
   std::string state = "amber";  // green, amber, red
   std::vector<std::string> reasons;
 

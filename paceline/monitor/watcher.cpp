@@ -1,7 +1,5 @@
 #include "paceline/monitor/watcher.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 
@@ -12,6 +10,7 @@ constexpr Duration kTick = 1s;
 constexpr Duration kWindow = 10s;  // of latencies and of what workers did
 constexpr std::size_t kRoutesShown = 10;
 constexpr std::size_t kStallsShown = 16;
+constexpr const char* kSupervisor = "supervisor";  // its role, and its part of the regions
 constexpr std::string_view kRequests = "http_server_request_duration_seconds";
 
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
@@ -92,6 +91,7 @@ Watcher::Watcher(Parts parts, WatcherOptions options)
 View Watcher::look(Time now, WallTime wall) {
   View view;
   view.time = std::round(unix_time(wall) * 1000) / 1000;
+  view.supervisor = parts_.supervisor;
   const Roster* roster = roster_.read();
   collector_.read(roster);
   trend_.add(reading_of(collector_.totals(), now));
@@ -100,10 +100,10 @@ View Watcher::look(Time now, WallTime wall) {
   look_at_latency(view);
   look_at_loops(view);
   look_at_cache(view);
-  look_at_routes(view, now);
   if (roster != nullptr) {
     view.phase = roster->phase;
     view.uptime = seconds(now - roster->started);
+    look_at_routes(view, *roster, now);
     look_at_workers(view, *roster, now);
     look_at_stalls(view, *roster, wall);
   }
@@ -204,17 +204,23 @@ void Watcher::look_at_cache(View& view) {
   }
 }
 
-/// Over the last 10 to 20 s: two baselines take turns.
-void Watcher::look_at_routes(View& view, Time now) {
+/// Over the last 10 to 20 s: two baselines take turns. The first look is held against the start of
+/// the instance, when all was zero, so that there is something to see at once.
+void Watcher::look_at_routes(View& view, const Roster& roster, Time now) {
   const MetricsTotals& totals = collector_.totals();
   const auto first = totals.lower_bound({std::string(kRequests), {}, {}});
   const auto last = totals.upper_bound({std::string(kRequests), "\xff", MetricKind::histogram});
-  if (now - routes_new_.at >= kWindow) {
-    routes_old_ = std::move(routes_new_);
+  if (routes_new_.at == Time()) {
+    routes_old_.at = roster.started;
     routes_new_ = {.at = now, .totals = MetricsTotals(first, last)};
+  } else if (now - routes_new_.at >= kWindow || now - routes_old_.at >= 2 * kWindow) {
+    routes_old_ = routes_new_;
+    if (now - routes_new_.at >= kWindow) {
+      routes_new_ = {.at = now, .totals = MetricsTotals(first, last)};
+    }
   }
   const double elapsed = seconds(now - routes_old_.at);
-  if (routes_old_.at == Time() || elapsed <= 0) return;
+  if (elapsed <= 0) return;
   struct Sum {
     HistogramTotals all;
     std::uint64_t failed = 0;
@@ -334,7 +340,7 @@ void Watcher::look_at_processes(View& view, const Roster* roster, Time now) {
     if (process.role == "worker") continue;
     ProcessView one{.role = process.role, .pid = 0, .cpu = {}, .rss = {}};
     if (roster != nullptr && i < roster->slots.size()) one.pid = roster->slots[i].pid;
-    if (process.role == "supervisor") one.pid = ::getppid();
+    if (process.role == kSupervisor) one.pid = parts_.supervisor;
     one.rss = gauge(process.series, "process_resident_memory_bytes");
     one.cpu = cpu_of(process, now);
     view.processes.push_back(std::move(one));
@@ -362,30 +368,37 @@ void Watcher::look_at_stalls(View& view, const Roster& roster, WallTime wall) {
   if (!parts_.stalls) return;
   for (const RosterSlot& slot : roster.slots) {
     for (std::size_t i = 0; i < kSeatsPerSlot; ++i) {
-      const std::string part = "seat" + std::to_string(slot.seat_first + i);
-      for (const StallRecord& record : read_stalls(parts_.stalls.part(part))) {
-        const bool ongoing = record.state == StallRecord::State::ongoing &&
-                             record.pid == static_cast<std::uint64_t>(slot.pid);
-        StallView stall{.time = unix_time(record.began),
-                        .role = slot.role,
-                        .slot = slot.slot,
-                        .duration = seconds(ongoing ? wall - record.began : record.duration),
-                        .ongoing = ongoing,
-                        .route = record.route,
-                        .site = record.site,
-                        .stack = lines_of(record.stack)};
-        for (WorkerView& worker : view.workers) {
-          if (ongoing && slot.role == "worker" && worker.slot == slot.slot &&
-              worker.state == WorkerState::blocked) {
-            worker.doing = stall.route.empty() ? stall.site : stall.route;
-          }
-        }
-        view.stalls.push_back(std::move(stall));
-      }
+      look_at_stalls_of(view, "seat" + std::to_string(slot.seat_first + i), slot, wall);
     }
   }
+  // It stands in no roster, but its stalls count like everybody's.
+  look_at_stalls_of(view, kSupervisor, {.role = kSupervisor, .pid = parts_.supervisor, .since = {}},
+                    wall);
   std::ranges::sort(view.stalls, std::greater(), &StallView::time);
   if (view.stalls.size() > kStallsShown) view.stalls.resize(kStallsShown);
+}
+
+void Watcher::look_at_stalls_of(View& view, const std::string& part, const RosterSlot& slot,
+                                WallTime wall) {
+  for (const StallRecord& record : read_stalls(parts_.stalls.part(part))) {
+    const bool ongoing = record.state == StallRecord::State::ongoing &&
+                         record.pid == static_cast<std::uint64_t>(slot.pid);
+    StallView stall{.time = unix_time(record.began),
+                    .role = slot.role,
+                    .slot = slot.slot,
+                    .duration = seconds(ongoing ? wall - record.began : record.duration),
+                    .ongoing = ongoing,
+                    .route = record.route,
+                    .site = record.site,
+                    .stack = lines_of(record.stack)};
+    for (WorkerView& worker : view.workers) {
+      if (ongoing && slot.role == "worker" && worker.slot == slot.slot &&
+          worker.state == WorkerState::blocked) {
+        worker.doing = stall.route.empty() ? stall.site : stall.route;
+      }
+    }
+    view.stalls.push_back(std::move(stall));
+  }
 }
 
 }  // namespace paceline

@@ -30,6 +30,7 @@ class Watcher {
     const SharedRegion& metrics;
     const SharedRegion& control;
     const SharedRegion& stalls;
+    pid_t supervisor = 0;
   };
   Watcher(Parts parts, WatcherOptions options);
 
@@ -57,12 +58,15 @@ class Watcher {
   void look_at_latency(View& view);
   void look_at_loops(View& view);
   void look_at_cache(View& view);
-  void look_at_routes(View& view, Time now);
+  void look_at_routes(View& view, const Roster& roster, Time now);
   void look_at_workers(View& view, const Roster& roster, Time now);
   void look_at_worker(WorkerView& worker, const RosterSlot& slot, const ProcessTotals& process,
                       Time now);
   void look_at_processes(View& view, const Roster* roster, Time now);
   void look_at_stalls(View& view, const Roster& roster, WallTime wall);
+  /// `slot`: who writes that part now.
+  void look_at_stalls_of(View& view, const std::string& part, const RosterSlot& slot,
+                         WallTime wall);
   std::optional<double> cpu_of(const ProcessTotals& process, Time now);
 
   Parts parts_;
