@@ -46,8 +46,10 @@ add_link_options(-fuse-ld=lld)
 
 # Sources are named from the root of the tree in messages, logs and debug information, wherever
 # the clone lies: builds are reproducible, and ccache shares objects between clones.
+# ccache names them from the build folder; CMake's way there ends in a slash or not.
 file(RELATIVE_PATH up ${CMAKE_BINARY_DIR} ${PROJECT_SOURCE_DIR})
-add_compile_options(-ffile-prefix-map=${PROJECT_SOURCE_DIR}/= -ffile-prefix-map=${up}=
+string(REGEX REPLACE "/$" "" up "${up}")
+add_compile_options(-ffile-prefix-map=${PROJECT_SOURCE_DIR}/= -ffile-prefix-map=${up}/=
   -fdebug-compilation-dir=.)
 
 find_program(CCACHE ccache)
