@@ -1,5 +1,6 @@
-// The same work three times: /block stops everybody else in the worker, /offload and /wait stop
-// nobody. Event loop monitoring names the first (docs/guide/event-loop-monitoring.md).
+// The same work four times: /block stops everybody else in the worker, and /late does when it has
+// waited; /offload and /wait stop nobody. Event loop monitoring names the first two
+// (docs/guide/event-loop-monitoring.md).
 #include <charconv>
 #include <memory>
 #include <string>
@@ -35,6 +36,13 @@ Task<Response> wait(Request& request) {
   co_return answer(how_long);
 }
 
+/// No better: a coroutine that goes on does so on the loop.
+Task<Response> late(Request& request) {
+  const std::chrono::milliseconds how_long = asked(request);
+  co_await request.loop().sleep(std::chrono::milliseconds(1));
+  co_return answer(compute(how_long));
+}
+
 Task<Response> offload(OffloadPool& pool, Request& request) {
   const std::chrono::milliseconds how_long = asked(request);
   const Result<std::chrono::milliseconds> took =
@@ -48,6 +56,7 @@ int main(int argc, char** argv) {
     // Lives as long as the worker: the route holds it.
     const auto pool = std::make_shared<OffloadPool>(app.loop());
     app.get("/block/{ms}", &block);
+    app.get("/late/{ms}", &late);
     app.get("/wait/{ms}", &wait);
     app.get("/offload/{ms}", [pool](Request& request) { return offload(*pool, request); });
   });

@@ -42,7 +42,7 @@ class [[nodiscard]] Event::Wait final : Timer {
     return event_.set_ || deadline_.passed(event_.loop_.now());
   }
   void await_suspend(std::coroutine_handle<> handle) {
-    entry_.handle = handle;
+    event_.loop_.suspend(entry_, handle);
     event_.waiting_.push_back(entry_);
     if (deadline_.at != Time::max()) event_.loop_.arm(*this, deadline_.at);
   }
@@ -72,7 +72,7 @@ class [[nodiscard]] Race final : Timer {
   }
   void await_suspend(std::coroutine_handle<> handle) {
     task_.then(handle);
-    waiter_.handle = handle;
+    loop_.suspend(waiter_, handle);
     if (deadline_.at != Time::max()) loop_.arm(*this, deadline_.at);
   }
   Result<T> await_resume() {

@@ -65,6 +65,7 @@ void Loop::run_ready() {
     Waiter* waiter = ready_.pop_front();
     if (waiter == nullptr) return;
     ++stats_.resumed;
+    doing(waiter->doing);
     waiter->handle.resume();
   }
 }

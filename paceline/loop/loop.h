@@ -78,6 +78,11 @@ class Loop {
   void remove(Watch& watch, int fd);
 
   void arm(Timer& timer, Time at) { timers_.arm(timer, at); }
+  /// For awaiters: `waiter` is the coroutine of `handle`, at what the loop is at now.
+  void suspend(Waiter& waiter, std::coroutine_handle<> handle) {
+    waiter.handle = handle;
+    waiter.doing = doing();
+  }
   /// Resumes `waiter` later in this turn or in the next; moves it from whatever list it is in.
   void make_ready(Waiter& waiter);
   Kernel& kernel() { return kernel_; }
@@ -85,7 +90,8 @@ class Loop {
   /// Borrowed until another one, or none, takes its place.
   void observe(TurnObserver* observer) { observer_ = observer; }
   /// What the loop is at, for a stall's report: text that outlives the loop's turn and every look
-  /// at it, or nullptr. Costs a store. Forgotten when the next event is handled.
+  /// at it, or nullptr. Costs a store. Forgotten when the next event is handled; a coroutine that
+  /// waited finds it again.
   void doing(const char* what) { doing_.store(what, std::memory_order_relaxed); }
   /// For other threads: what doing() said last.
   const char* doing() const { return doing_.load(std::memory_order_relaxed); }
@@ -145,7 +151,7 @@ class [[nodiscard]] Loop::Sleep final : Timer {
   Sleep(Loop& loop, Time at) : loop_(loop), at_(at) {}
   bool await_ready() const { return at_ <= loop_.now(); }
   void await_suspend(std::coroutine_handle<> handle) {
-    waiter_.handle = handle;
+    loop_.suspend(waiter_, handle);
     loop_.arm(*this, at_);
   }
   void await_resume() const {}
@@ -162,7 +168,7 @@ class [[nodiscard]] Loop::Yield {
   explicit Yield(Loop& loop) : loop_(loop) {}
   bool await_ready() const { return false; }
   void await_suspend(std::coroutine_handle<> handle) {
-    waiter_.handle = handle;
+    loop_.suspend(waiter_, handle);
     loop_.yielded_.push_back(waiter_);
   }
   void await_resume() const {}

@@ -159,6 +159,33 @@ TEST_F(LoopTest, SleepersWakeAtTheirOwnTimes) {
   EXPECT_EQ(log, (std::vector<std::string>{"now", "soon", "late"}));
 }
 
+Task<void> work(Loop& loop, Event& event, const char* what, std::vector<std::string>& log) {
+  loop.doing(what);
+  co_await loop.yield();
+  log.emplace_back(loop.doing());
+  co_await loop.sleep(1s);
+  log.emplace_back(loop.doing());
+  const bool in_time = co_await event.wait();
+  static_cast<void>(in_time);
+  log.emplace_back(loop.doing());
+}
+
+TEST_F(LoopTest, ACoroutineThatGoesOnIsAtWhatItWasAt) {
+  std::vector<std::string> log;
+  Event event(loop);
+  Task<void> first = work(loop, event, "first", log);
+  Task<void> second = work(loop, event, "second", log);
+  first.start();
+  second.start();
+  loop.doing("else");
+  while (log.size() < 4) loop.turn();
+  loop.doing(nullptr);
+  event.set();
+  loop.turn();
+  EXPECT_EQ(log,
+            (std::vector<std::string>{"first", "second", "first", "second", "first", "second"}));
+}
+
 Task<void> yielder(Loop& loop, int times, std::string name, std::vector<std::string>& log) {
   for (int i = 0; i < times; ++i) {
     log.push_back(name + std::to_string(i));

@@ -120,7 +120,7 @@ class [[nodiscard]] OffloadPool::Call {
   }
   bool await_ready() const { return false; }
   bool await_suspend(std::coroutine_handle<> handle) {
-    waiter_.handle = handle;
+    pool_.loop_.suspend(waiter_, handle);
     running_ = static_cast<JobOf<F>*>(job_.get());
     running_->waiter = &waiter_;
     running_->home = &job_;

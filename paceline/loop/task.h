@@ -22,6 +22,7 @@ void frame_free(void* frame, std::size_t size) noexcept;
 /// coroutine's own frame, so destroying the coroutine removes it from wherever it is.
 struct Waiter : ListNode {
   std::coroutine_handle<> handle;
+  const char* doing = nullptr;  // Loop::doing() when it began to wait, and again when it goes on
 };
 
 template <class T = void>

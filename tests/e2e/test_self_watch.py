@@ -60,6 +60,15 @@ def test_a_stall_is_shown_while_it_lasts_and_told_once(serve, blocking):
                cluster.describe)
 
 
+def test_a_coroutine_that_goes_on_is_known_by_its_route(serve, blocking):
+    """It is resumed by a timer, far from the request that began it."""
+    cluster = serve("--workers", "1", *THRESHOLD, program=blocking)
+    assert urllib.request.urlopen(cluster.url + "/late/1500", timeout=60).read() == b"1500 ms\n"
+    seen = wait_until(lambda: stalls(cluster), cluster.describe)
+    assert (seen[0]["route"], seen[0]["site"]) == ("/late/{ms}", "compute")
+    assert any(re.match(r"compute examples/blocking/main\.cpp:\d+", f) for f in seen[0]["stack"])
+
+
 def test_what_waits_elsewhere_is_no_stall(serve, blocking):
     cluster = serve("--workers", "1", *THRESHOLD, program=blocking)
     for path in ("/wait/1500", "/offload/1500"):
