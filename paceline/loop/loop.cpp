@@ -35,6 +35,9 @@ Time Loop::turn_from(Time slept, Time until) {
 
   event_count_ = std::max(count, 0);
   stats_.events += static_cast<std::uint64_t>(event_count_);
+  // The first event of a wait that could sleep may be the one that woke the loop.
+  const int first = timeout > Duration::zero() ? 1 : 0;
+  stats_.events_waiting += static_cast<std::uint64_t>(std::max(event_count_ - first, 0));
   for (event_next_ = 0; event_next_ < event_count_;) {
     const epoll_event& event = events_[static_cast<std::size_t>(event_next_++)];
     doing(nullptr);

@@ -18,6 +18,9 @@ namespace paceline {
 struct LoopStats {
   std::uint64_t turns = 0;
   std::uint64_t events = 0;
+  // Of them, those that waited for the loop: it had work and only looked, or they came with
+  // another.
+  std::uint64_t events_waiting = 0;
   std::uint64_t resumed = 0;      // coroutines taken from the ready list
   std::uint64_t timers_late = 0;  // turns in which a timer fired over 1 ms after its time
   Duration busy{0};               // between waking and sleeping
@@ -103,6 +106,8 @@ class Loop {
   }
 
   const LoopStats& stats() const { return stats_; }
+  /// Armed timers; counts them one by one.
+  std::size_t timers() const { return timers_.size(); }
   /// Answers the stats and begins new worst values.
   LoopStats take_stats();
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <string>
@@ -191,6 +192,26 @@ Task<void> yielder(Loop& loop, int times, std::string name, std::vector<std::str
     log.push_back(name + std::to_string(i));
     co_await loop.yield();
   }
+}
+
+TEST_F(LoopTest, EventsThatCameTogetherOrWhileItHadWorkWaitedForTheLoop) {
+  std::array<TestWatch, 3> watches;
+  std::array<int, 3> fds = {readable(), readable(), readable()};
+  for (std::size_t i = 0; i < 3; ++i) ASSERT_TRUE(loop.add(watches[i], fds[i], EPOLLIN));
+  loop.turn();
+  EXPECT_EQ(loop.stats().events, 3U);
+  EXPECT_EQ(loop.stats().events_waiting, 2U);  // the first woke the loop
+  loop.remove(watches[0], fds[0]);
+  loop.remove(watches[1], fds[1]);
+  loop.turn();
+  EXPECT_EQ(loop.stats().events_waiting, 2U);
+  std::vector<std::string> log;
+  Task<void> working = yielder(loop, 1, "y", log);
+  working.start();
+  loop.turn();
+  EXPECT_EQ(loop.stats().events, 5U);
+  EXPECT_EQ(loop.stats().events_waiting, 3U);  // the loop had work, and only looked
+  loop.remove(watches[2], fds[2]);
 }
 
 TEST_F(LoopTest, YieldersTakeTurns) {

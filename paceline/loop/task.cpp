@@ -21,6 +21,7 @@ struct FreeFrame {
 struct FreeLists {
   std::array<FreeFrame*, kClasses> heads{};
   std::array<std::size_t, kClasses> kept{};
+  std::size_t frames = 0;  // in use
   bool alive = true;
   ~FreeLists() {
     alive = false;
@@ -36,6 +37,7 @@ thread_local FreeLists free_lists;
 
 void* frame_allocate(std::size_t size) {
   const std::size_t slot = (size - 1) / kStep;
+  ++free_lists.frames;
   if (slot >= kClasses) return ::operator new(size);
   FreeFrame*& head = free_lists.heads[slot];
   if (head == nullptr) return ::operator new((slot + 1) * kStep);
@@ -45,6 +47,7 @@ void* frame_allocate(std::size_t size) {
 
 void frame_free(void* frame, std::size_t size) noexcept {
   const std::size_t slot = (size - 1) / kStep;
+  --free_lists.frames;
   if (slot >= kClasses || !free_lists.alive || free_lists.kept[slot] >= kKeptMax) {
     ::operator delete(frame);
     return;
@@ -52,5 +55,7 @@ void frame_free(void* frame, std::size_t size) noexcept {
   ++free_lists.kept[slot];
   free_lists.heads[slot] = new (frame) FreeFrame{free_lists.heads[slot]};
 }
+
+std::size_t frames_alive() { return free_lists.frames; }
 
 }  // namespace paceline

@@ -17,6 +17,9 @@ namespace paceline {
 /// A frame must be destroyed on the thread that made it.
 void* frame_allocate(std::size_t size);
 void frame_free(void* frame, std::size_t size) noexcept;
+/// Coroutines of this thread that were made and not destroyed; not those whose frame the compiler
+/// put into their caller's.
+std::size_t frames_alive();
 
 /// A suspended coroutine in some list: a wait list, then the loop's ready list. Lives in the
 /// coroutine's own frame, so destroying the coroutine removes it from wherever it is.

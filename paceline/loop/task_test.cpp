@@ -6,6 +6,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "paceline/loop/test_cancel.h"
 
@@ -34,6 +35,18 @@ Task<std::string> catcher() {
     co_return error.what();
   }
   co_return "nothing";
+}
+
+TEST(Task, CountsThoseThatLive) {
+  const std::size_t before = frames_alive();
+  {
+    std::vector<Task<int>> tasks;  // the frames of local ones need not be allocated
+    tasks.push_back(number(1));
+    tasks.push_back(number(2));
+    tasks.back().start();
+    EXPECT_EQ(frames_alive(), before + 2);
+  }
+  EXPECT_EQ(frames_alive(), before);
 }
 
 TEST(Task, DoesNothingUntilItIsStarted) {

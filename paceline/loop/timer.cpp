@@ -63,6 +63,14 @@ std::uint64_t TimerWheel::next_stop() const {
   return ((tick_ >> turn) + 1) << turn;
 }
 
+std::size_t TimerWheel::size() const {
+  std::size_t count = 0;
+  for (const auto& level : slots_) {
+    for (const Slot& slot : level) slot.for_each([&count](const Timer&) { ++count; });
+  }
+  return count;
+}
+
 void TimerWheel::cascade(int level) {
   const std::size_t slot = index(tick_, level);
   if (slot == 0 && level + 1 < kLevels) cascade(level + 1);

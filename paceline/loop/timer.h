@@ -45,6 +45,8 @@ class TimerWheel {
   /// Fires what is due, in the order of slots; answers how late the latest of them was, or what is
   /// negative if none was due.
   Duration advance(Time now);
+  /// How many are armed: a walk over all of them, since one that is destroyed tells nobody.
+  std::size_t size() const;
 
  private:
   static constexpr int kSlotBits = 20;

@@ -29,6 +29,24 @@ TEST(TimerWheel, HasNothingToDoWithoutTimers) {
   EXPECT_EQ(wheel.next(), Time::max());
 }
 
+TEST(TimerWheel, CountsWhatIsArmed) {
+  TimerWheel wheel(kStart);
+  EXPECT_EQ(wheel.size(), 0U);
+  TestTimer near;
+  TestTimer cancelled;
+  wheel.arm(near, kStart + 1ms);
+  wheel.arm(cancelled, kStart + 5s);
+  {
+    TestTimer destroyed;
+    wheel.arm(destroyed, kStart + 20 * 24h);
+    EXPECT_EQ(wheel.size(), 3U);
+  }
+  cancelled.cancel();
+  EXPECT_EQ(wheel.size(), 1U);
+  wheel.advance(kStart + 1ms);
+  EXPECT_EQ(wheel.size(), 0U);
+}
+
 TEST(TimerWheel, TellsHowLateTheLatestTimerFired) {
   TimerWheel wheel(kStart);
   TestTimer early;

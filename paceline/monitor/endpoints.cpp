@@ -1,5 +1,6 @@
 // What the monitor answers; docs/reference/monitor.md is its description.
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "paceline/monitor/dashboard.h"
@@ -41,6 +42,16 @@ Response dashboard_answer(const Request& request, const DashboardFile& file) {
   response.header("Referrer-Policy", "no-referrer");
   response.header("X-Content-Type-Options", "nosniff");
   return response;
+}
+
+/// All blocks begin with the supervisor, and nobody's death makes a counter begin anew.
+std::optional<double> counting_since(const std::vector<ProcessTotals>& processes) {
+  constexpr std::string_view kStart = "process_start_time_seconds";
+  if (processes.empty()) return {};
+  const MetricsTotals& supervisor = processes.back().series;
+  const auto found = supervisor.find({std::string(kStart), {}, MetricKind::gauge_max});
+  if (found == supervisor.end()) return {};
+  return std::round(static_cast<double>(found->second.level) / 1e6) / 1e3;
 }
 
 }  // namespace
@@ -145,7 +156,8 @@ Response Monitor::Inside::metrics(const Request& request) {
   if (word != "0" && word != "1") return Response::problem(400, "per_worker is 0 or 1");
   const Time began = Clock::now();
   watcher_.collect();
-  Exposition text(format, catalogue_, word == "1" ? kSeriesMaxPerWorker : kSeriesMax);
+  Exposition text(format, catalogue_, word == "1" ? kSeriesMaxPerWorker : kSeriesMax,
+                  counting_since(watcher_.processes()));
   if (word == "1") {
     write_by_process(text);
   } else {

@@ -113,8 +113,11 @@ void append_number(std::string& out, double value) {
 }
 
 Exposition::Exposition(MetricsFormat format, const MetricCatalogue& catalogue,
-                       std::size_t series_max)
-    : format_(format), catalogue_(catalogue), series_max_(series_max) {
+                       std::size_t series_max, std::optional<double> created)
+    : format_(format),
+      catalogue_(catalogue),
+      series_max_(series_max),
+      created_(format == MetricsFormat::openmetrics ? created : std::nullopt) {
   text_.reserve(std::size_t{256} << 10);
 }
 
@@ -144,9 +147,10 @@ void Exposition::begin_family(std::string_view name, MetricKind kind) {
   }
 }
 
-void Exposition::begin_sample(std::string_view suffix, std::string_view labels,
-                              std::string_view more, std::string_view last) {
-  text_.append(family_).append(suffix);
+void Exposition::begin_sample(std::string_view name, std::string_view suffix,
+                              std::string_view labels, std::string_view more,
+                              std::string_view last) {
+  text_.append(name).append(suffix);
   bool first = true;
   for (const std::string_view part : {more, labels, last}) {
     if (part.empty()) continue;
@@ -165,6 +169,18 @@ void Exposition::end_sample(std::uint64_t value) {
 void Exposition::end_sample(double value) {
   append_number(text_, value);
   text_ += '\n';
+}
+
+/// Behind a series' samples. A counter's suffix makes place for this one.
+void Exposition::created(const MetricKey& key, std::string_view more) {
+  if (!created_) return;
+  std::string_view name = key.name;
+  if (key.kind == MetricKind::counter) {
+    if (!name.ends_with(kTotal)) return;
+    name.remove_suffix(kTotal.size());
+  }
+  begin_sample(name, "_created", key.labels, more);
+  end_sample(*created_);
 }
 
 /// Behind the bucket's sample: a record that fell into it.
@@ -189,19 +205,20 @@ void Exposition::histogram(const MetricKey& key, const MetricValue& value, std::
   Duration above = Duration::zero();
   for (const Bound& bound : bounds_) {
     for (; at < std::min(bound.end, buckets.size()); ++at) below += buckets[at];
-    begin_sample("_bucket", key.labels, more, bound.label);
+    begin_sample(family_, "_bucket", key.labels, more, bound.label);
     end_sample(below);
     exemplar(value, above, bound.at);
     above = bound.at;
   }
   for (; at < buckets.size(); ++at) below += buckets[at];
-  begin_sample("_bucket", key.labels, more, "le=\"+Inf\"");
+  begin_sample(family_, "_bucket", key.labels, more, "le=\"+Inf\"");
   end_sample(below);
   exemplar(value, above, Duration::max());
-  begin_sample("_sum", key.labels, more);
+  begin_sample(family_, "_sum", key.labels, more);
   end_sample(static_cast<double>(value.histogram.sum_ns()) * kNanosecond);
-  begin_sample("_count", key.labels, more);
+  begin_sample(family_, "_count", key.labels, more);
   end_sample(below);
+  created(key, more);
 }
 
 void Exposition::add(const MetricKey& key, const MetricValue& value, std::string_view more) {
@@ -212,7 +229,7 @@ void Exposition::add(const MetricKey& key, const MetricValue& value, std::string
   ++series_;
   begin_family(key.name, key.kind);
   if (key.kind == MetricKind::histogram) return histogram(key, value, more);
-  begin_sample({}, key.labels, more);
+  begin_sample(family_, {}, key.labels, more);
   const bool counts = key.kind == MetricKind::counter;
   if (unit_ != 1) {
     // Billionths, divided: 0.7 * 1e9 / 1e9 is 0.7 again, times 1e-9 it would not be.
@@ -224,6 +241,7 @@ void Exposition::add(const MetricKey& key, const MetricValue& value, std::string
   } else {
     text_.append(std::to_string(value.level)).append("\n");
   }
+  if (counts) created(key, more);
 }
 
 std::string Exposition::take() {

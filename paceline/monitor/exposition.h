@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,8 +37,10 @@ std::string_view content_type(MetricsFormat format);
 /// Writes one exposition: HELP and TYPE once a family.
 class Exposition {
  public:
-  /// `series_max`: more are left out and counted.
-  Exposition(MetricsFormat format, const MetricCatalogue& catalogue, std::size_t series_max);
+  /// `series_max`: more are left out and counted. `created`: since when counters and histograms
+  /// count, in Unix seconds, for OpenMetrics; nothing if it is not known.
+  Exposition(MetricsFormat format, const MetricCatalogue& catalogue, std::size_t series_max,
+             std::optional<double> created = {});
   /// A series with its value; all series of one name must follow one another. `more` are labels
   /// (`worker="0"`) to put before its own.
   void add(const MetricKey& key, const MetricValue& value, std::string_view more = {});
@@ -53,16 +56,18 @@ class Exposition {
     std::string label;  // le="0.2"
   };
   void begin_family(std::string_view name, MetricKind kind);
-  void begin_sample(std::string_view suffix, std::string_view labels, std::string_view more,
-                    std::string_view last = {});
+  void begin_sample(std::string_view name, std::string_view suffix, std::string_view labels,
+                    std::string_view more, std::string_view last = {});
   void end_sample(std::uint64_t value);
   void end_sample(double value);
   void histogram(const MetricKey& key, const MetricValue& value, std::string_view more);
+  void created(const MetricKey& key, std::string_view more);
   void exemplar(const MetricValue& value, Duration above, Duration to);
 
   MetricsFormat format_;
   const MetricCatalogue& catalogue_;
   std::size_t series_max_;
+  std::optional<double> created_;
   std::string text_;
   std::string family_;
   double unit_ = 1;

@@ -65,6 +65,27 @@ TEST(Exposition, OpenMetricsNamesACountersFamilyWithoutItsSuffixAndEnds) {
             "# HELP jobs Jobs that ended.\n# TYPE jobs counter\njobs_total 3\n# EOF\n");
 }
 
+TEST(Exposition, OpenMetricsSaysSinceWhenItCounts) {
+  const MetricCatalogue known = catalogue();
+  for (const auto format : {MetricsFormat::prometheus, MetricsFormat::openmetrics}) {
+    Exposition text(format, known, 10, 1795472311.25);
+    text.add({"job_seconds", "a=\"b\"", MetricKind::histogram}, {.histogram = histogram({5us})});
+    text.add({"jobs_total", "a=\"b\"", MetricKind::counter}, {.count = 3}, "worker=\"1\"");
+    text.add({"other", "", MetricKind::gauge}, {.level = 2});
+    const std::string shown = text.take();
+    const bool open = format == MetricsFormat::openmetrics;
+    EXPECT_EQ(shown.contains("job_seconds_count{a=\"b\"} 1\n"
+                             "job_seconds_created{a=\"b\"} 1795472311.25\n"),
+              open)
+        << shown;
+    EXPECT_EQ(shown.contains("jobs_total{worker=\"1\",a=\"b\"} 3\n"
+                             "jobs_created{worker=\"1\",a=\"b\"} 1795472311.25\n"),
+              open);
+    EXPECT_FALSE(shown.contains("other_created"));
+    EXPECT_EQ(shown.contains("_created"), open);
+  }
+}
+
 TEST(Exposition, TimesAndRatiosAreStoredInBillionths) {
   const MetricCatalogue known;
   Exposition text(MetricsFormat::prometheus, known, 10);

@@ -5,6 +5,12 @@
 #include "paceline/monitor/self_metric.h"
 
 namespace paceline {
+namespace {
+
+/// Counting takes nanoseconds a timer: with so many more it is done a second later each.
+constexpr std::size_t kTimersASecond = 10'000;
+
+}  // namespace
 
 LoopMetrics::LoopMetrics(Loop& loop, MetricsBlock& metrics)
     : loop_(loop),
@@ -12,6 +18,9 @@ LoopMetrics::LoopMetrics(Loop& loop, MetricsBlock& metrics)
       idle_(metrics.counter(loop_metric::time, {{"state", "idle"}})),
       iterations_(metrics.counter(loop_metric::iterations)),
       events_(metrics.counter(loop_metric::events)),
+      events_waiting_(metrics.counter(loop_metric::events_waiting)),
+      tasks_(metrics.gauge(loop_metric::tasks)),
+      timers_(metrics.gauge(loop_metric::timers)),
       utilization_(metrics.gauge(loop_metric::utilization)),
       lag_max_(metrics.gauge(loop_metric::lag_max)),
       iteration_(metrics.histogram(loop_metric::iteration)),
@@ -44,7 +53,13 @@ void LoopMetrics::publish() {
   idle_.add(now.idle - published_.idle);
   iterations_.add(now.turns - published_.turns);
   events_.add(now.events - published_.events);
+  events_waiting_.add(now.events_waiting - published_.events_waiting);
   published_ = now;
+  tasks_.set(static_cast<std::int64_t>(frames_alive()));
+  if (timers_pause_-- > 0) return;
+  const std::size_t timers = loop_.timers();
+  timers_.set(static_cast<std::int64_t>(timers));
+  timers_pause_ = timers / kTimersASecond;
 }
 
 }  // namespace paceline

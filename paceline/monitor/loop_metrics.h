@@ -27,11 +27,15 @@ class LoopMetrics final : TurnObserver {
   Counter idle_;
   Counter iterations_;
   Counter events_;
+  Counter events_waiting_;
+  Gauge tasks_;
+  Gauge timers_;
   Gauge utilization_;
   Gauge lag_max_;
   Histogram iteration_;
   Histogram lag_;
   LoopStats published_;
+  std::size_t timers_pause_ = 0;  // calls of publish() until they are counted again
   LoopStats interval_began_;
 };
 

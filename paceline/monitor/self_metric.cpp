@@ -6,8 +6,9 @@ namespace paceline {
 
 std::span<const MetricInfo> loop_metrics() {
   using namespace loop_metric;  // NOLINT: a list of them
-  static constexpr MetricInfo kAll[] = {loop_metric::time, iterations, events,  utilization,
-                                        iteration,         lag,        lag_max, stalls};
+  static constexpr MetricInfo kAll[] = {
+      loop_metric::time, iterations, events, events_waiting, tasks, timers,
+      utilization,       iteration,  lag,    lag_max,        stalls};
   return kAll;
 }
 

@@ -15,6 +15,16 @@ inline constexpr MetricInfo iterations{.name = "paceline_loop_iterations_total",
                                        .help = "Turns of the event loops."};
 inline constexpr MetricInfo events{.name = "paceline_loop_events_total",
                                    .help = "Readiness events handled by the event loops."};
+inline constexpr MetricInfo events_waiting{
+    .name = "paceline_loop_events_waiting_total",
+    .help =
+        "Events that waited for the loop: it was busy and only looked, or they came with others."};
+inline constexpr MetricInfo tasks{
+    .name = "paceline_tasks",
+    .kind = MetricKind::gauge,
+    .help = "Coroutines that live; a handler that waits is one or more."};
+inline constexpr MetricInfo timers{
+    .name = "paceline_timers", .kind = MetricKind::gauge, .help = "Timers that are armed."};
 inline constexpr MetricInfo utilization{
     .name = "paceline_loop_utilization_ratio",
     .kind = MetricKind::gauge_max,

@@ -125,6 +125,8 @@ TEST(ProcessMetrics, TellsWhatThisProcessTakes) {
   EXPECT_GT(started, now - Duration(1h).count());
 }
 
+Task<void> waits(Loop& loop) { co_await loop.sleep(1h); }
+
 TEST(LoopMetrics, RecordsEveryTurnAndTheWorstOfAnInterval) {
   SimulatedKernel kernel;
   Loop loop(kernel);
@@ -150,6 +152,14 @@ TEST(LoopMetrics, RecordsEveryTurnAndTheWorstOfAnInterval) {
   const HistogramTotals lag = block.histogram("paceline_loop_lag_seconds");
   EXPECT_EQ(lag.count(), 1U);  // only one turn had a timer
   EXPECT_EQ(lag.sum_ns(), 5'000'000U);
+
+  const Task<void> task = waits(loop);
+  loop.arm(work, loop.now() + 1h);
+  metrics.publish();
+  EXPECT_EQ(block.level("paceline_tasks"), 1);
+  EXPECT_EQ(block.level("paceline_timers"), 1);
+  work.cancel();
+  EXPECT_EQ(block.count("paceline_loop_events_waiting_total"), 0U);
 
   loop.turn(kernel.now() + 10ms);
   metrics.end_interval();
