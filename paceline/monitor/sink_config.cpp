@@ -7,7 +7,7 @@
 namespace paceline {
 namespace {
 
-constexpr std::array<ConfigKey, 8> kKeys = {{
+constexpr std::array<ConfigKey, 9> kKeys = {{
     {.name = "name",
      .kind = ConfigKind::text,
      .fallback = "\"\"",
@@ -36,6 +36,11 @@ constexpr std::array<ConfigKey, 8> kKeys = {{
      .fallback = "\"all\"",
      .meaning = "Which alerts it is told.",
      .choices = "all|page|ticket"},
+    {.name = "repeat",
+     .kind = ConfigKind::duration,
+     .fallback = "\"4h\"",
+     .meaning = "How often a webhook or command is told again of an alert that goes on firing; 0: "
+                "never."},
     {.name = "timeout",
      .kind = ConfigKind::duration,
      .fallback = "\"10s\"",
@@ -94,6 +99,10 @@ Result<SinkConfig> read_sink(const ConfigSection& section) {
   sink.timeout = section.duration("timeout");
   if (sink.timeout <= Duration::zero() || sink.timeout > std::chrono::minutes(10)) {
     return fail(Code::invalid, place("timeout") + "expected up to 10m, and more than 0");
+  }
+  sink.repeat = section.duration("repeat");
+  if (sink.repeat != Duration::zero() && sink.repeat < std::chrono::seconds(1)) {
+    return fail(Code::invalid, place("repeat") + "expected 0 or at least 1s");
   }
   sink.queue_max = static_cast<std::size_t>(section.integer("queue"));
   return sink;

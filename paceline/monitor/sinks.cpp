@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <random>
@@ -36,6 +37,8 @@ struct Sink::Inside {
   bool wants(const AlertNotice& notice) const {
     return notice.severity == Severity::page ? config.pages : config.tickets;
   }
+  void enqueue(const AlertNotice& notice);
+  bool repeat(const std::vector<AlertNotice>& visible);
   bool has_work() const {
     return config.kind == SinkKind::alertmanager ? visible_is_new : !queue.empty();
   }
@@ -58,8 +61,9 @@ struct Sink::Inside {
   std::condition_variable changed;
   // Under the mutex, from here.
   bool stopping = false;
-  std::deque<AlertNotice> queue;     // webhook, command: to be told one by one, in order
-  std::vector<AlertNotice> visible;  // alertmanager: all that it should know
+  std::deque<AlertNotice> queue;          // webhook, command: to be told one by one, in order
+  std::map<std::string, Time> repeat_at;  // of the alerts that fire, by name
+  std::vector<AlertNotice> visible;       // alertmanager: all that it should know
   bool visible_is_new = false;
   std::optional<AlertNotice> current;  // taken from the queue, not told yet
   std::uint32_t attempts = 0;          // of what is to be told next
@@ -154,6 +158,31 @@ Duration Sink::Inside::pause() {
   return Duration(static_cast<std::int64_t>(static_cast<double>(pause.count()) * jitter(random)));
 }
 
+void Sink::Inside::enqueue(const AlertNotice& notice) {
+  if (queue.size() >= config.queue_max) {
+    queue.pop_front();
+    ++counts.dropped;
+  }
+  queue.push_back(notice);
+  if (notice.state == AlertState::firing) {
+    repeat_at[notice.name] = Clock::now() + config.repeat;
+  } else {
+    repeat_at.erase(notice.name);
+  }
+}
+
+/// Only to a receiver that knows all else: what is new must not be dropped for what is not.
+bool Sink::Inside::repeat(const std::vector<AlertNotice>& now_visible) {
+  if (config.repeat == Duration::zero() || current || !queue.empty()) return false;
+  const Time now = Clock::now();
+  for (const AlertNotice& notice : now_visible) {
+    const auto told = repeat_at.find(notice.name);
+    if (told == repeat_at.end() || told->second > now) continue;
+    enqueue(notice);
+  }
+  return !queue.empty();
+}
+
 Sink::Sink(SinkConfig config, SinkOrigin origin, Log& log)
     : inside_(std::make_unique<Inside>(std::move(config), std::move(origin), log)) {}
 
@@ -173,7 +202,7 @@ Sink::~Sink() {
 void Sink::tell(const std::vector<AlertNotice>& changed, const std::vector<AlertNotice>& visible) {
   Inside& in = *inside_;
   const std::lock_guard lock(in.mutex);
-  const bool news = std::ranges::any_of(changed, [&](const auto& n) { return in.wants(n); });
+  bool news = std::ranges::any_of(changed, [&](const auto& n) { return in.wants(n); });
   if (in.config.kind == SinkKind::alertmanager) {
     in.visible.clear();
     std::ranges::copy_if(visible, std::back_inserter(in.visible), [&](const AlertNotice& notice) {
@@ -182,13 +211,9 @@ void Sink::tell(const std::vector<AlertNotice>& changed, const std::vector<Alert
     if (news) in.visible_is_new = true;
   } else {
     for (const AlertNotice& notice : changed) {
-      if (!in.wants(notice)) continue;
-      if (in.queue.size() >= in.config.queue_max) {
-        in.queue.pop_front();
-        ++in.counts.dropped;
-      }
-      in.queue.push_back(notice);
+      if (in.wants(notice)) in.enqueue(notice);
     }
+    if (in.repeat(visible)) news = true;
   }
   if (news) in.changed.notify_one();
 }

@@ -37,6 +37,9 @@ struct SinkConfig {
   /// The pause after a failed attempt doubles from the first to the last, a quarter more or less.
   Duration pause_first = std::chrono::seconds(1);
   Duration pause_max = std::chrono::minutes(1);
+  /// webhook, command: an alert that goes on firing is told again this often; 0: never. As
+  /// Alertmanager's repeat_interval.
+  Duration repeat = std::chrono::hours(4);
   /// alertmanager: firing alerts are told again this often, and end four times that later on
   /// their own. Well below Alertmanager's resolve_timeout of 5 minutes.
   Duration resend = std::chrono::minutes(1);

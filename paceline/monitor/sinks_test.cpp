@@ -268,6 +268,49 @@ TEST_F(SinkTest, ACommandGetsTheBodyOnStandardInput) {
   std::filesystem::remove_all(folder);
 }
 
+TEST_F(SinkTest, AnAlertThatGoesOnFiringIsToldAgainUntilItIsResolved) {
+  Receiver receiver({});
+  SinkConfig config = quick(SinkKind::webhook);
+  config.url = receiver.url();
+  config.repeat = std::chrono::milliseconds(5);
+  start(config);
+  const std::vector<AlertNotice> firing = {notice("First")};
+  sink_->tell(firing, firing);
+  AlertNotice later = firing[0];
+  later.value = "8 of 8";
+  EXPECT_TRUE(eventually([&](const SinkCounts& counts) {
+    sink_->tell({}, {later});  // as in every tick
+    return counts.sent >= 3;
+  }));
+  const std::vector<AlertNotice> resolved = {notice("First", AlertState::resolved)};
+  sink_->tell(resolved, resolved);
+  EXPECT_TRUE(eventually([](const SinkCounts& counts) { return counts.waiting == 0; }));
+  const std::uint64_t all = sink_->counts().sent;
+  const Time end = Clock::now() + 4 * config.repeat;
+  while (Clock::now() < end) sink_->tell({}, resolved);
+  sink_.reset();
+  const std::vector<std::string> seen = receiver.wait(static_cast<std::size_t>(all));
+  ASSERT_GE(seen.size(), 4U);
+  EXPECT_EQ(body_of(seen[0])["alerts"][0]["annotations"]["value"], "7 of 8");
+  EXPECT_EQ(body_of(seen[1])["alerts"][0]["annotations"]["value"], "8 of 8");
+  EXPECT_EQ(body_of(seen[1])["status"], "firing");
+  EXPECT_EQ(body_of(seen.back())["status"], "resolved");
+}
+
+TEST_F(SinkTest, WhatIsRepeatedWaitsForWhatIsNew) {
+  Receiver receiver({0});  // hangs
+  SinkConfig config = quick(SinkKind::webhook);
+  config.url = receiver.url();
+  config.repeat = std::chrono::nanoseconds(1);
+  start(config);
+  const std::vector<AlertNotice> firing = {notice("First")};
+  sink_->tell(firing, firing);
+  EXPECT_EQ(receiver.wait(1).size(), 1U);
+  for (int i = 0; i < 1000; ++i) sink_->tell({}, firing);
+  EXPECT_EQ(sink_->counts().waiting, 1U);
+  EXPECT_EQ(sink_->counts().dropped, 0U);
+}
+
 TEST_F(SinkTest, ACommandThatIsNotThereIsRefusedAndOneThatHangsIsKilled) {
   SinkConfig config = quick(SinkKind::command);
   config.command = {"/nonexistent/program"};
@@ -295,7 +338,8 @@ TEST(SinkConfig, EachTableIsOneReceiver) {
   const auto sinks = sinks_of(
       "[[alert]]\nwebhook = \"https://example.org/hook\"\nseverity = \"page\"\n"
       "[[alert]]\nname = \"am\"\nalertmanager = \"http://127.0.0.1:9093\"\n"
-      "[[alert]]\ncommand = [\"/usr/bin/notify\", \"-v\"]\nqueue = 5\ntimeout = \"2s\"\n");
+      "[[alert]]\ncommand = [\"/usr/bin/notify\", \"-v\"]\nqueue = 5\ntimeout = \"2s\"\n"
+      "repeat = \"0\"\n");
   ASSERT_TRUE(sinks) << sinks.error().message;
   ASSERT_EQ(sinks->size(), 3U);
   EXPECT_EQ((*sinks)[0].name, "webhook1");
@@ -304,17 +348,21 @@ TEST(SinkConfig, EachTableIsOneReceiver) {
   EXPECT_EQ((*sinks)[1].name, "am");
   EXPECT_EQ((*sinks)[2].command, (std::vector<std::string>{"/usr/bin/notify", "-v"}));
   EXPECT_EQ((*sinks)[2].queue_max, 5U);
+  EXPECT_EQ((*sinks)[2].repeat, Duration::zero());
+  EXPECT_EQ((*sinks)[1].repeat, Duration(4h));
 }
 
 TEST(SinkConfig, AllErrorsComeAtOnceWithTheirPlace) {
   const auto sinks = sinks_of(
       "[[alert]]\n[[alert]]\nwebhook = \"ftp://x\"\n"
-      "[[alert]]\nwebhook = \"http://x\"\ncommand = \"y\"\n");
+      "[[alert]]\nwebhook = \"http://x\"\ncommand = \"y\"\n"
+      "[[alert]]\nwebhook = \"http://x\"\nrepeat = \"10ms\"\n");
   ASSERT_FALSE(sinks);
   EXPECT_EQ(sinks.error().message,
             "app.toml:1:1: [[alert]] needs exactly one of webhook, alertmanager and command\n"
             "app.toml:3:11: alert.webhook: expected http://… or https://…\n"
-            "app.toml:4:1: [[alert]] needs exactly one of webhook, alertmanager and command");
+            "app.toml:4:1: [[alert]] needs exactly one of webhook, alertmanager and command\n"
+            "app.toml:9:10: alert.repeat: expected 0 or at least 1s");
 }
 
 }  // namespace

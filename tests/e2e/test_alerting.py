@@ -142,6 +142,28 @@ def test_a_burn_fires_and_is_resolved_and_every_receiver_knows(shop, tmp_path):
         assert any(text.startswith(f"{PAGE} fires: ") for text in incidents)
 
 
+def test_an_alert_that_goes_on_is_told_again(shop):
+    with webhook() as receiver:
+        started = shop(f"""
+            [[alert]]
+            webhook = {quoted(receiver.url)}
+            severity = "page"
+            repeat = "1s"
+        """)
+        started.until(PAGE, "firing", started.bad)
+
+        def told_thrice():
+            started.ask(started.bad)
+            return len(receiver.taken("firing", PAGE)) >= 3
+
+        wait_until(told_thrice, "the alert, again", 60)
+        began = {body["alerts"][0]["startsAt"] for body in receiver.taken("firing", PAGE)}
+        assert len(began) == 1
+        started.until(PAGE, "resolved", started.good)
+        wait_until(lambda: receiver.taken("resolved", PAGE), "the webhook")
+        assert receiver.seen[-1][1]["status"] == "resolved"
+
+
 def test_receivers_that_fail_hang_or_refuse_delay_nobody(shop):
     with webhook() as failing, webhook() as hanging, webhook() as fine:
         failing.mode, hanging.mode = "500", "hang"
