@@ -11,6 +11,8 @@ constexpr MetricInfo kRequests{
     .help = "Test.",
     .labels = {"http_request_method", "http_route", "http_response_status_code"}};
 constexpr MetricInfo kStalls{.name = "paceline_loop_stalls_total", .labels = {"site"}};
+constexpr MetricInfo kAborted{.name = "paceline_requests_aborted_total", .labels = {"by"}};
+constexpr MetricInfo kCache{.name = "paceline_cache_requests_total", .labels = {"level", "result"}};
 constexpr MetricInfo kCpu{.name = "process_cpu_seconds_total"};
 constexpr MetricInfo kBusy{.name = "paceline_loop_time_seconds_total", .labels = {"state"}};
 
@@ -203,6 +205,40 @@ TEST_F(WatcherTest, WorkersHaveTheirShareOfRequestsAndTime) {
   EXPECT_DOUBLE_EQ(view.workers[1].cpu.value(), 0.1);
   EXPECT_NEAR(view.concurrency.value(), 0.4, 0.01);  // 40 a second, 10 ms each
   EXPECT_FALSE(view.workers[1].utilization_recent);  // it said nothing
+}
+
+TEST_F(WatcherTest, ErrorsAreAShareOfTheLastTenSecondsAndNeverTheClients) {
+  requests(0, "/", 100, "500");
+  Watcher one = watcher();
+  look(one);
+  for (int second = 0; second < 10; ++second) look(one);
+  requests(0, "/", 70);
+  requests(1, "/", 25, "404");
+  requests(1, "/", 4, "503");
+  blocks_[1].counter(kAborted, {{"by", "server"}}).add();
+  blocks_[1].counter(kAborted, {{"by", "client"}}).add(9);
+  const View view = look(one);
+  EXPECT_EQ(view.failed, 105U);
+  EXPECT_DOUBLE_EQ(view.error_ratio.value(), 0.05);
+  EXPECT_DOUBLE_EQ(view.error_rate.value(), 0.5);
+  EXPECT_DOUBLE_EQ(view.status[4].value(), 4);
+  EXPECT_EQ(view.aborted, 1U);
+}
+
+TEST_F(WatcherTest, CachesHaveTheirRatioOfTheLastTenSeconds) {
+  Watcher one = watcher();
+  look(one);
+  const auto cache = [this](std::size_t worker, std::string_view result) {
+    return blocks_[worker].counter(kCache, {{"level", "l1"}, {"result", result}});
+  };
+  cache(0, "hit").add(60);
+  cache(1, "hit").add(30);
+  cache(1, "miss").add(10);
+  const View view = look(one);
+  ASSERT_EQ(view.cache.size(), 1U);
+  EXPECT_EQ(view.cache[0].level, "l1");
+  EXPECT_DOUBLE_EQ(view.cache[0].hit_ratio.value(), 0.9);
+  EXPECT_DOUBLE_EQ(view.cache[0].hit_rate, 90);
 }
 
 TEST_F(WatcherTest, WithoutARosterOnlyTotalsAreKnown) {
