@@ -107,6 +107,13 @@ Result<TopSnapshot> parse_top_snapshot(std::string_view bytes) {
                                .since = number(alert, "/since")});
   });
   each(json, "/workers", [&](const Json& entry) { snapshot.workers.push_back(worker(entry)); });
+  each(json, "/routes", [&](const Json& route) {
+    snapshot.routes.push_back({.method = text(route, "/method"),
+                               .route = text(route, "/route"),
+                               .rate = number(route, "/rate"),
+                               .p95 = number(route, "/p95"),
+                               .error_ratio = number(route, "/error_ratio")});
+  });
   return snapshot;
 }
 

@@ -60,6 +60,12 @@ struct TopAlert {
   TopValue since;  // Unix seconds
 };
 
+struct TopRoute {
+  std::string method;
+  std::string route;
+  TopValue rate, p95, error_ratio;
+};
+
 /// Text is printable ASCII: what came from outside cannot move the cursor.
 struct TopSnapshot {
   double time = 0;  // Unix seconds
@@ -76,6 +82,7 @@ struct TopSnapshot {
   std::vector<TopGoal> goals;
   std::vector<TopAlert> alerts;
   std::vector<TopWorker> workers;
+  std::vector<TopRoute> routes;  // the busiest first
 };
 
 /// Whatever is missing or of another type stays empty; Code::corrupt when it is no snapshot at all.

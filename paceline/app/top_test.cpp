@@ -27,7 +27,9 @@ constexpr std::string_view kSnapshot = R"({"schema":1,"time":1763930000.5,
    "cpu":0.3,"lag_max":0.0004,"rss":52428800,"connections":60,"restarts":0,"age_s":7200},
   {"slot":1,"pid":4245,"state":"blocked","rate":0,"blocked_s":3.2,"doing":"GET /slow",
    "restarts":1,"connections":60,"lag_max":3.2},
-  {"slot":2,"pid":null,"state":"backoff","rate":null,"restarts":7}]})";
+  {"slot":2,"pid":null,"state":"backoff","rate":null,"restarts":7}],
+ "routes":[{"method":"GET","route":"/data/{id}","rate":12000,"p95":0.31,"error_ratio":0},
+           {"method":"PUT","route":"/data/{id}","rate":345.6,"p95":0.012,"error_ratio":0.018}]})";
 
 TopSnapshot parsed(std::string_view json = kSnapshot) {
   Result<TopSnapshot> snapshot = parse_top_snapshot(json);
@@ -89,6 +91,10 @@ alerts       p95 firing 1m  p95 0.31 s, goal 0.2 s
    0    4244 ready          6k     2   200ms   40%   30%   400us   50M    60   0
    1    4245 blocked         0  blocked 3.2s in GET /slow
    2       - backoff         -     -       -     -     -       -     -     -   7
+
+   REQ/S     P95  FAIL  ROUTE
+     12k   310ms    0%  GET /data/{id}
+     346    12ms  1.8%  PUT /data/{id}
 )");
 }
 
@@ -113,6 +119,13 @@ TEST(Top, AFrameFillsTheTerminalAndNeverMore) {
       EXPECT_LE(width, size.columns);
     }
   }
+  const auto shown = [&](std::size_t rows) {
+    return text_of(top_frame(snapshot, history, {}, {80, rows}));
+  };
+  EXPECT_NE(shown(24).find("GET /data"), std::string::npos);
+  EXPECT_NE(shown(19).find("GET /data"), std::string::npos);  // room for one
+  EXPECT_EQ(shown(19).find("PUT /data"), std::string::npos);
+  EXPECT_EQ(shown(18).find("ROUTE"), std::string::npos);
   const std::string wide = text_of(top_frame(snapshot, history, {}, {120, 40}));
   EXPECT_NE(wide.find("AGE"), std::string::npos);
   EXPECT_NE(wide.find("█"), std::string::npos);

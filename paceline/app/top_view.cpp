@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <cstdio>
 
 namespace paceline::app {
@@ -194,6 +195,28 @@ void put_table_head(Frame& frame, const TopState& state) {
   }
 }
 
+/// Below the workers, in as many rows as they left; none if there is no room for one route.
+void put_routes(Frame& frame, const TopSnapshot& snapshot, std::size_t rows) {
+  constexpr std::size_t kHeadRows = 2;
+  if (snapshot.routes.empty() || rows <= kHeadRows) return;
+  const auto right = [&frame](std::size_t column, const std::string& text) {
+    frame.pad_to(column - std::min(column, width_of(text))).put(text);
+  };
+  frame.line();
+  frame.line().put("   REQ/S     P95  FAIL  ROUTE", TopStyle::title);
+  for (std::size_t i = 0; i < std::min(rows - kHeadRows, snapshot.routes.size()); ++i) {
+    const TopRoute& route = snapshot.routes[i];
+    frame.line();
+    right(8, show_rate(route.rate));
+    right(16, show_seconds(route.p95));
+    frame.pad_to(16);
+    const std::string failed = show_ratio(route.error_ratio);
+    frame.put(std::string(6 - std::min<std::size_t>(6, width_of(failed)), ' ') + failed,
+              route.error_ratio.value_or(0) > 0 ? TopStyle::bad : TopStyle::plain);
+    frame.put("  " + route.method + " " + route.route);
+  }
+}
+
 }  // namespace
 
 std::size_t width_of(std::string_view text) {
@@ -231,6 +254,7 @@ std::vector<TopLine> top_frame(const TopSnapshot& snapshot, const TopHistory& hi
   const std::size_t first = std::min(state.scroll, workers.size() - std::min(room, workers.size()));
   const std::size_t last = std::min(workers.size(), first + room);
   for (std::size_t i = first; i < last; ++i) put_worker(frame, workers[i]);
+  if (first == 0 && last == workers.size()) put_routes(frame, snapshot, room - last);
   while (frame.rows() + 1 < size.rows) frame.line();
   std::string keys = "q quit  s/arrows sort: " + std::string(column_title(state.sort.column)) +
                      (state.sort.reverse ? " (reversed)" : "") + "  r reverse  up/down scroll";
@@ -256,6 +280,7 @@ std::vector<TopLine> top_once(const TopSnapshot& snapshot, std::size_t columns) 
   frame.line();
   put_table_head(frame, state);
   for (const TopWorker& worker : snapshot.workers) put_worker(frame, worker);
+  put_routes(frame, snapshot, SIZE_MAX);
   return std::move(frame.lines());
 }
 

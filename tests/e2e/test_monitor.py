@@ -165,6 +165,8 @@ def test_five_hundred_clients_of_which_some_never_read(cluster, monitor):
     wait_until(lambda: open_files(pid) <= files + 4, "the descriptors to be given back", PATIENCE)
     with Stream(monitor.address) as stream:
         assert stream.status() == 200
+        wait_until(lambda: stream.snapshot()["self"]["clients"] == 1, "the others to be forgotten",
+                   PATIENCE)
     assert cluster.status()["monitor"]["pid"] == pid
 
 

@@ -256,13 +256,14 @@ def test_it_shows_a_running_cluster_and_survives_its_monitor(serve, paceline, to
         assert result.returncode == 0, result.stderr
         snapshot = json.loads(result.stdout)
         states = [worker["state"] for worker in snapshot["workers"]]
-        return snapshot if states == ["ready", "ready"] else None
+        return snapshot if states == ["ready", "ready"] and snapshot["routes"] else None
 
-    snapshot = wait_until(whole, lambda: f"both workers: {cluster.describe()}")
+    snapshot = wait_until(whole, lambda: f"both workers and a route: {cluster.describe()}")
     assert [w["pid"] for w in snapshot["workers"]] == [w["pid"] for w in status["workers"]]
     text = once(paceline, cluster.folder).stdout
     for worker in status["workers"]:
         assert re.search(rf"^ +{worker['slot']} +{worker['pid']} ready ", text, re.M), text
+    assert re.search(r"^ +\d\S* +\d\S*s +0%  GET /$", text, re.M), text
     terminal = top(instance=cluster.folder)
     terminal.wait_for("q quit")
     monitor = status["monitor"]["pid"]
