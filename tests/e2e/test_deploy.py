@@ -54,6 +54,22 @@ def declared():
     return names
 
 
+def labels_of(name):
+    """The labels that a metric's row in the catalogue names; `le` of a histogram's buckets."""
+    text = (ROOT / "docs/reference/metrics.md").read_text()
+    family = next((name.removesuffix(part) for part in HISTOGRAM_PARTS
+                   if f"| `{name.removesuffix(part)}` | histogram |" in text), name)  # fmt: skip
+    row = re.search(rf"^\| `{family}` \| \w+ \| (.*?) \|", text, re.M)
+    assert row, f"{name} is not in the catalogue"
+    return set(re.findall(r"`(\w+)`", row[1])) | ({"le"} if name.endswith("_bucket") else set())
+
+
+def labels_used(expression):
+    matched = re.findall(r'[{,]\s*(\w+)\s*(?:=~|!~|!=|=)\s*"', expression)
+    grouped = re.findall(r"\b(?:by|on|without) *\(([^)]*)\)", expression)
+    return set(matched) | {label.strip() for group in grouped for label in group.split(",")}
+
+
 @pytest.fixture(scope="module")
 def dashboard():
     return json.loads((DEPLOY / "grafana/paceline.json").read_text())
@@ -64,6 +80,13 @@ def test_every_metric_of_the_dashboard_is_declared(dashboard):
     known = declared()
     assert len(known) > 50 and len(used) > 25
     assert used <= known, used - known
+
+
+def test_every_label_of_the_dashboard_is_one_of_its_metric(dashboard):
+    for expression in expressions(dashboard):
+        known = set().union(*(labels_of(name) for name in metrics_in(expression)))
+        # `job` is Prometheus' own, `worker` comes with ?per_worker=1.
+        assert labels_used(expression) <= known | {"job", "worker"}, expression
 
 
 def test_every_metric_of_the_rules_is_declared():
