@@ -2,6 +2,7 @@
 // took. The histograms and their formats are usable alone.
 #pragma once
 
+#include "paceline/load/capacity.h"       // IWYU pragma: export
 #include "paceline/load/engine.h"         // IWYU pragma: export
 #include "paceline/load/hdr_histogram.h"  // IWYU pragma: export
 #include "paceline/load/hdr_log.h"        // IWYU pragma: export

@@ -4,48 +4,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <csignal>
 #include <cstdio>
 #include <optional>
-#include <thread>
 
+#include "paceline/app/stop_on_signal.h"
 #include "paceline/load.h"
 
 namespace paceline::app {
 namespace {
-
-/// SIGINT and SIGTERM end the test early instead of the process, while this exists.
-class StopOnSignal {
- public:
-  StopOnSignal() {
-    ::sigemptyset(&signals_);
-    ::sigaddset(&signals_, SIGINT);
-    ::sigaddset(&signals_, SIGTERM);
-    ::pthread_sigmask(SIG_BLOCK, &signals_, &before_);  // threads made later inherit it
-    watcher_ = std::jthread([this](const std::stop_token& end) { wait(end); });
-  }
-  StopOnSignal(const StopOnSignal&) = delete;
-  StopOnSignal& operator=(const StopOnSignal&) = delete;
-  ~StopOnSignal() {
-    watcher_.request_stop();
-    watcher_.join();
-    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  const std::atomic<bool>& stop() const { return stop_; }
-
- private:
-  void wait(const std::stop_token& end) {
-    const timespec pause{.tv_sec = 0, .tv_nsec = 20'000'000};
-    while (!end.stop_requested()) {
-      if (::sigtimedwait(&signals_, nullptr, &pause) > 0) stop_.store(true);
-    }
-  }
-  sigset_t signals_{};
-  sigset_t before_{};
-  std::atomic<bool> stop_ = false;
-  std::jthread watcher_;
-};
 
 Result<std::optional<Duration>> optional_duration(const std::string& name,
                                                   const std::string& text) {

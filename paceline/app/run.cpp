@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "paceline/app/bench.h"
+#include "paceline/app/capacity.h"
 #include "paceline/app/inside.h"
 
 namespace paceline {
@@ -149,6 +150,10 @@ class CommandLine {
     CLI::App* bench = cli_.add_subcommand("bench", "load test a server: closed or open loop");
     app::add_bench_options(*bench, bench_);
     bench->callback([this] { command_ = [this] { return app::bench(bench_); }; });
+    CLI::App* capacity =
+        cli_.add_subcommand("capacity", "find the highest rate at which a server keeps its goals");
+    app::add_capacity_options(*capacity, capacity_);
+    capacity->callback([this] { command_ = [this] { return app::capacity(capacity_); }; });
   }
 
   static std::string toml_list(const std::vector<std::string>& values) {
@@ -163,6 +168,7 @@ class CommandLine {
   const Program& program_;
   app::Invocation invocation_;
   app::BenchInvocation bench_;
+  app::CapacityInvocation capacity_;
   std::string workers_;
   std::vector<std::string> listen_;
   std::function<int()> command_;
