@@ -10,4 +10,5 @@
 #include "paceline/load/plan.h"           // IWYU pragma: export
 #include "paceline/load/report.h"         // IWYU pragma: export
 #include "paceline/load/result.h"         // IWYU pragma: export
+#include "paceline/load/selftest.h"       // IWYU pragma: export
 #include "paceline/load/target.h"         // IWYU pragma: export

@@ -8,6 +8,7 @@
 #include "paceline/app/bench.h"
 #include "paceline/app/capacity.h"
 #include "paceline/app/inside.h"
+#include "paceline/app/selftest.h"
 
 namespace paceline {
 namespace {
@@ -149,7 +150,9 @@ class CommandLine {
   void add_bench() {
     CLI::App* bench = cli_.add_subcommand("bench", "load test a server: closed or open loop");
     app::add_bench_options(*bench, bench_);
-    bench->callback([this] { command_ = [this] { return app::bench(bench_); }; });
+    bench->callback([this] {
+      command_ = [this] { return bench_.url == "selftest" ? app::selftest() : app::bench(bench_); };
+    });
     CLI::App* capacity =
         cli_.add_subcommand("capacity", "find the highest rate at which a server keeps its goals");
     app::add_capacity_options(*capacity, capacity_);
