@@ -104,22 +104,35 @@ def paceline(bin_folder, folder, *options):
     return Server("paceline", command, port, folder)
 
 
-def nginx(folder, answer):
+def nginx(folder, answer, tls=False):
     """One worker, access log off, keep-alive without a limit: its best case."""
     program = shutil.which("nginx")
     if program is None:
         return None
     port = free_port()
+    folder = folder / ("nginx-tls" if tls else "nginx")
+    folder.mkdir()
+    secure = ""
+    if tls:
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=localhost",
+                        "-days", "1", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"],
+                       check=True, capture_output=True)
+        secure = (f"ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem; "
+                  "ssl_protocols TLSv1.3;")
     user = "user root;" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(f"""
 {user}
-worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
-events {{ worker_connections 4096; }}
+worker_processes 1; worker_rlimit_nofile 20000; daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
+events {{ worker_connections 16384; }}
 http {{
   access_log off; keepalive_requests 1000000000; keepalive_timeout 60s; server_tokens off;
   client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
   uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s; default_type text/plain;
-  server {{ listen 127.0.0.1:{port}; location / {{ return 200 "{answer}"; }} }}
+  server {{
+    listen 127.0.0.1:{port} backlog=16384 {"ssl" if tls else ""}; {secure}
+    location / {{ return 200 "{answer}"; }}
+  }}
 }}
 """)
     return Server("nginx return 200", [program, "-c", folder / "nginx.conf", "-p", folder], port)
