@@ -6,6 +6,7 @@
 #include "paceline/load/engine.h"         // IWYU pragma: export
 #include "paceline/load/hdr_histogram.h"  // IWYU pragma: export
 #include "paceline/load/hdr_log.h"        // IWYU pragma: export
+#include "paceline/load/hook.h"           // IWYU pragma: export
 #include "paceline/load/options.h"        // IWYU pragma: export
 #include "paceline/load/plan.h"           // IWYU pragma: export
 #include "paceline/load/report.h"         // IWYU pragma: export

@@ -19,6 +19,7 @@ void LoadConnection::close() {
   fd_ = -1;
   partial_.clear();
   in_body_ = false;
+  if (exchange_) exchange_->reset();
 }
 
 /// A Unix socket tells of room after each answer that was read, so it is asked only when it is
@@ -33,6 +34,7 @@ void LoadConnection::watch(int operation, bool output) {
 
 void LoadConnection::open() {
   const LoadAddress& address = thread_.job_.address;
+  if (exchange_) exchange_->opening(thread_.loop_.measure());
   fd_ = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd_ < 0) return fail({.stage = LoadStage::connect, .os = errno});
   if (address.family() != AF_UNIX) {
@@ -59,6 +61,7 @@ void LoadConnection::connected() {
   state_ = State::open;
   keep_alive_ = true;
   ++thread_.tally_.connects;
+  if (exchange_) exchange_->connected(thread_.loop_.measure());
   if (outstanding() > 0) write();
 }
 
@@ -83,8 +86,10 @@ void LoadConnection::ready(std::uint32_t events) {
 }
 
 void LoadConnection::write() {
-  const std::string& requests = thread_.job_.requests;
-  const std::size_t total = requests.size() / thread_.job_.options.pipeline * asked_;
+  const std::string_view requests =
+      thread_.hook_requests_ ? exchange_->requests()
+                             : thread_.job_.requests.substr(0, thread_.request_size_ * asked_);
+  const std::size_t total = requests.size();
   while (written_ < total) {
     const ssize_t n = thread_.kernel_.send(fd_, {requests.data() + written_, total - written_});
     if (n == -EAGAIN) {
@@ -110,6 +115,7 @@ void LoadConnection::read(bool hangup) {
     if (n < 0) return fail({.stage = LoadStage::read, .os = static_cast<int>(-n)});
     if (n == 0) return peer_closed();
     const auto size = static_cast<std::size_t>(n);
+    if (exchange_) exchange_->arrived(thread_.loop_.measured());
     if (thread_.counts(sent_)) thread_.tally_.bytes_read += size;
     if (kept > 0) {
       std::memcpy(buffer.data(), partial_.data(), kept);
@@ -155,15 +161,21 @@ bool LoadConnection::read_head(std::string_view& bytes) {
     partial_ = bytes;
     return false;
   }
+  const std::string_view head_bytes = bytes.substr(0, status.bytes);
   bytes.remove_prefix(status.bytes);
   if (head.interim()) return true;
-  const Method asked = thread_.method_;
+  const Method asked = thread_.hook_requests_ ? exchange_->method(answered_) : thread_.method_;
   keep_alive_ = head.keep_alive(asked);
+  if (exchange_) {
+    exchange_->head(head_bytes);
+    keep_alive_ = thread_.job_.hook->keeps(head, keep_alive_);
+  }
   status_ = static_cast<std::uint16_t>(head.status());
   const Framing framing = head.framing(asked);
   const std::uint64_t length = head.content_length().value_or(0);
   if (framing == Framing::none || (framing == Framing::length && length <= bytes.size())) {
     const auto size = static_cast<std::size_t>(framing == Framing::none ? 0 : length);
+    if (exchange_) exchange_->body(bytes.substr(0, size));
     bytes.remove_prefix(size);
     if (thread_.counts(sent_)) thread_.tally_.bytes_body += size;
     answered();
@@ -177,6 +189,7 @@ bool LoadConnection::read_head(std::string_view& bytes) {
 bool LoadConnection::read_body(std::string_view& bytes) {
   const ReplyBody::Piece piece = body_.next(bytes);
   bytes.remove_prefix(piece.consumed);
+  if (exchange_) exchange_->body(piece.data);
   if (thread_.counts(sent_)) thread_.tally_.bytes_body += piece.data.size();
   if (piece.state == ParseState::failed) {
     fail({.stage = LoadStage::read, .reply = piece.error});
@@ -190,10 +203,23 @@ bool LoadConnection::read_body(std::string_view& bytes) {
 void LoadConnection::answered() {
   in_body_ = false;
   thread_.answered(due_[answered_], sent_, thread_.loop_.measured(), status_);
+  if (exchange_) tell_hook();
   ++answered_;
   if (!keep_alive_ && outstanding() > 0) {
     fail({.stage = LoadStage::read, .reply = ReplyError::truncated});
   }
+}
+
+void LoadConnection::tell_hook() {
+  LoadSample sample = exchange_->finish(sent_);
+  sample.due = due_[answered_];
+  sample.done = thread_.loop_.measured();
+  sample.status = status_;
+  sample.counted = thread_.counts(sample.due);
+  sample.last = answered_ + 1 == asked_;
+  sample.keep_alive = keep_alive_;
+  thread_.job_.hook->answered(sample, exchange_->answer());
+  thread_.obey_hook();
 }
 
 void LoadConnection::peer_closed() {

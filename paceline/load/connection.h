@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "paceline/http.h"
+#include "paceline/load/exchange.h"
 #include "paceline/load/result.h"
 #include "paceline/loop.h"
 
@@ -52,12 +53,14 @@ class LoadConnection final : public ListNode, public Watch {
   bool read_head(std::string_view& bytes);
   bool read_body(std::string_view& bytes);
   void answered();
+  void tell_hook();
   void peer_closed();
   void fail(LoadFailure failure);
   void watch(int operation, bool output);
 
   LoadThread& thread_;
   std::unique_ptr<Time[]> due_;
+  std::unique_ptr<LoadExchange> exchange_;  // with a hook only
   Time sent_{};
   std::size_t written_ = 0;
   std::string partial_;  // the front of a head whose rest has not come

@@ -47,6 +47,7 @@ Result<void> check_options(const LoadOptions& options) {
   if (options.pipeline > 1 && !options.keep_alive) {
     return fail(Code::invalid, "pipelining needs connections that are kept alive");
   }
+  check(options.hooks.empty() || options.hooks.size() == options.threads, "a hook a thread");
   if (options.timeout <= Duration::zero()) return fail(Code::invalid, "a timeout is above 0");
   const bool timed = options.plan || options.requests > 0;
   if (!timed && options.duration <= Duration::zero()) {
@@ -123,15 +124,18 @@ Result<LoadResult> run_load_blocking(const LoadOptions& options) {
     result.started = std::chrono::system_clock::now() + options.warmup;
   });
   const auto body = [&](unsigned index) {
+    LoadHook* hook = options.hooks.empty() ? nullptr : options.hooks[index];
+    const LoadAddress* own = hook != nullptr ? hook->address() : nullptr;
     LoadThread thread({.options = options,
-                       .address = address,
+                       .address = own != nullptr ? *own : address,
                        .requests = requests,
                        .plan = plan ? &*plan : nullptr,
                        .part = {.thread = index, .threads = options.threads},
                        .connections = share(options.connections, index, options.threads),
                        .quota = options.requests == 0
                                     ? LoadThread::no_quota
-                                    : share(options.requests, index, options.threads)});
+                                    : share(options.requests, index, options.threads),
+                       .hook = hook});
     thread.prepare();
     together.arrive_and_wait();
     thread.run(start);

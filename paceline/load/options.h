@@ -9,6 +9,7 @@
 
 #include "paceline/core.h"
 #include "paceline/http.h"
+#include "paceline/load/hook.h"
 #include "paceline/load/plan.h"
 #include "paceline/load/target.h"
 
@@ -38,6 +39,8 @@ struct LoadOptions {
   ParserLimits parser{.header_max = 32 * 1024, .head_max = 64 * 1024 - 1};
   /// Set from another thread to end early; what was done until then is reported.
   const std::atomic<bool>* stop = nullptr;
+  /// One a thread, or none; borrowed.
+  std::vector<LoadHook*> hooks = {};
 };
 
 }  // namespace paceline

@@ -27,10 +27,18 @@ Duration thread_cpu() {
 }  // namespace
 
 LoadThread::LoadThread(Job job)
-    : job_(job), loop_(kernel_), buffer_(kBufferSize), method_(method_from(job.options.method)) {
+    : job_(job),
+      loop_(kernel_),
+      buffer_(kBufferSize),
+      method_(method_from(job.options.method)),
+      request_size_(job.requests.size() / job.options.pipeline),
+      hook_requests_(job.hook != nullptr && job.hook->makes_requests()) {
   for (std::uint32_t i = 0; i < job_.connections; ++i) {
     connections_.push_back(std::make_unique<LoadConnection>(*this, job_.options.pipeline));
     idle_.push_back(*connections_.back());
+    if (job_.hook == nullptr) continue;
+    connections_.back()->exchange_ =
+        std::make_unique<LoadExchange>(*this, *connections_.back(), job_.hook->reads_answers());
   }
 }
 
@@ -86,13 +94,38 @@ void LoadThread::released(LoadConnection& connection, Time now) {
   connection.free_since = now;
   if (done_) return idle_.push_back(connection);
   if (job_.plan == nullptr) {
-    if (sending_ && now < end_) return ask_closed(connection, now);
+    if (sending_ && now < end_) {
+      if (job_.hook == nullptr || !pause(connection, now)) ask_closed(connection, now);
+      return;
+    }
     sending_ = false;
     return idle_.push_back(connection);
   }
   if (next_due() <= now) return ask_open(connection, now);
   idle_.push_back(connection);
   if (!arrival_timer_.armed()) arm_arrival();
+}
+
+/// False when the hook wants no pause before the connection's next request.
+bool LoadThread::pause(LoadConnection& connection, Time now) {
+  const Duration delay = job_.hook->delay();
+  if (delay > Duration::zero()) loop_.arm(*connection.exchange_, now + delay);
+  obey_hook();
+  if (delay <= Duration::zero() && !done_) return false;
+  idle_.push_back(connection);
+  return true;
+}
+
+void LoadThread::pause_over(LoadConnection& connection) {
+  if (done_ || !sending_) return;
+  connection.unlink();
+  ask_closed(connection, loop_.measure());
+}
+
+void LoadThread::obey_hook() {
+  if (!job_.hook->stopped()) return;
+  done_ = true;
+  end_ = std::min(end_, loop_.measured());
 }
 
 void LoadThread::ask_closed(LoadConnection& connection, Time now) {
@@ -122,6 +155,13 @@ void LoadThread::ask_open(LoadConnection& connection, Time now) {
 }
 
 void LoadThread::ask_next(LoadConnection& connection, std::uint32_t count, Time now) {
+  if (hook_requests_) {
+    connection.exchange_->asked(job_.hook->requests(count));
+    if (connection.exchange_->requests().empty()) {
+      done_ = true;
+      return idle_.push_back(connection);
+    }
+  }
   waiting_.push_back(connection);
   if (!timeout_timer_.armed()) loop_.arm(timeout_timer_, now + job_.options.timeout);
   connection.ask(count, now);
@@ -178,6 +218,7 @@ void LoadThread::failed(LoadConnection& connection, const LoadFailure& failure) 
   const std::uint32_t outstanding = connection.outstanding();
   LoadFailure counted = failure;
   if (outstanding == 0) {  // it stays where it is, idle, and opens again when it is needed
+    if (job_.hook != nullptr) job_.hook->failed(counted);
     counted.count = 1;
     return tally_.count_failure(counted);
   }
@@ -194,6 +235,10 @@ void LoadThread::failed(LoadConnection& connection, const LoadFailure& failure) 
     ++bad_;
   }
   if (counted.count > 0) tally_.count_failure(counted);
+  if (job_.hook != nullptr) {
+    job_.hook->failed(counted);
+    obey_hook();
+  }
   connection.unlink();
   if (failure.stage != LoadStage::connect) return failed_.push_back(connection);
   resting_.push_back(connection);
@@ -215,6 +260,10 @@ void LoadThread::give_up() {
 }
 
 void LoadThread::look() {
+  if (job_.hook != nullptr) {
+    job_.hook->tick(loop_.now());
+    obey_hook();
+  }
   if (job_.options.stop != nullptr && job_.options.stop->load(std::memory_order_relaxed)) {
     interrupted_ = done_ = true;
     end_ = std::min(end_, loop_.now());
@@ -273,6 +322,7 @@ void LoadThread::finish() {
       if (!counts(due)) continue;
       ++tally_.unfinished;
       count_lower_bound(due, now);
+      if (job_.hook != nullptr) job_.hook->unfinished(now - due);
       if (job_.plan != nullptr) tally_.service.record(now - connection.sent());
     }
   });

@@ -10,6 +10,7 @@
 
 #include "paceline/http.h"
 #include "paceline/load/connection.h"
+#include "paceline/load/hook.h"
 #include "paceline/load/options.h"
 #include "paceline/load/result.h"
 #include "paceline/loop.h"
@@ -34,11 +35,12 @@ class LoadThread {
   struct Job {
     const LoadOptions& options;
     const LoadAddress& address;
-    const std::string& requests;  // `pipeline` of them, the same bytes each
-    const ArrivalPlan* plan;      // with the warm-up in front; null: closed loop
+    std::string_view requests;  // `pipeline` of them, the same bytes each
+    const ArrivalPlan* plan;    // with the warm-up in front; null: closed loop
     Arrivals::Part part;
     std::uint32_t connections;  // of this thread
     std::uint64_t quota;        // closed loop: requests of this thread, or no_quota
+    LoadHook* hook = nullptr;
   };
   explicit LoadThread(Job job);
   LoadThread(const LoadThread&) = delete;
@@ -56,6 +58,7 @@ class LoadThread {
 
  private:
   friend class LoadConnection;
+  friend class LoadExchange;
 
   void released(LoadConnection& connection, Time now);
   void failed(LoadConnection& connection, const LoadFailure& failure);
@@ -65,6 +68,9 @@ class LoadThread {
   void ask_next(LoadConnection& connection, std::uint32_t count, Time now);
   void ask_closed(LoadConnection& connection, Time now);
   void ask_open(LoadConnection& connection, Time now);
+  bool pause(LoadConnection& connection, Time now);
+  void pause_over(LoadConnection& connection);
+  void obey_hook();
   Time next_due() const;
   void note_sent(Time due, Time free_since, Time now);
   void arm_arrival();
@@ -90,6 +96,8 @@ class LoadThread {
   std::vector<char> buffer_;  // what recv() fills, shared by all connections
   ReplyHead head_;
   Method method_;
+  std::size_t request_size_;
+  bool hook_requests_;
   std::vector<std::unique_ptr<LoadConnection>> connections_;
   List<LoadConnection> idle_;     // the longest idle in front
   List<LoadConnection> waiting_;  // with requests out, by when they were sent
