@@ -35,6 +35,7 @@ struct BenchInvocation {
   std::string json;
   std::string hlog;
   std::string hgrm;
+  std::string compat;  // only what is none of wrk, wrk2, ab: those never come here
 };
 
 /// Adds the options to the subcommand; they fill `bench`, which outlives it.

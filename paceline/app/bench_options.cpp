@@ -37,6 +37,10 @@ void add_bench_options(CLI::App& command, BenchInvocation& bench) {
   command.add_option("--json", bench.json, "write everything to this file");
   command.add_option("--hlog", bench.hlog, "write an interval log of response times");
   command.add_option("--hgrm", bench.hgrm, "write the percentile spectrum of response times");
+  command
+      .add_option("--compat", bench.compat,
+                  "all other words are those of another program, and so is what is printed")
+      ->check(CLI::IsMember({"wrk", "wrk2", "ab"}));
 }
 
 }  // namespace paceline::app

@@ -7,6 +7,7 @@
 
 #include "paceline/app/bench.h"
 #include "paceline/app/capacity.h"
+#include "paceline/app/compat.h"
 #include "paceline/app/inside.h"
 #include "paceline/app/selftest.h"
 
@@ -33,6 +34,21 @@ int run_role(const Configure& configure) {
   if ((*child)->role() == "keeper") return app::keeper(**child, loop);
   if ((*child)->role() == "monitor") return app::monitor(**child, loop);
   return (*child)->fail_start("unknown role " + (*child)->role());
+}
+
+/// The exit code, when the command line is that of wrk, wrk2 or ab.
+std::optional<int> run_as_other(int argc, char** argv) {
+  std::vector<std::string> words(argv, argv + argc);
+  if (words.empty()) return std::nullopt;
+  if (const auto manner = app::compat_of(base_name(words[0]))) {
+    return app::run_compat(*manner, words);
+  }
+  if (argc < 2 || words[1] != "bench") return std::nullopt;
+  words.erase(words.begin());
+  const std::optional<app::Compat> manner = app::take_compat(words);
+  if (!manner) return std::nullopt;
+  words[0] = base_name(argv[0]) + " bench --compat " + std::string(app::to_string(*manner));
+  return app::run_compat(*manner, words);
 }
 
 /// The options, bound to the variables they fill.
@@ -186,6 +202,7 @@ int run(int argc, char** argv, const Configure& configure, const Program& progra
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit fails a write, not the process
   if (ChildProcess::requested()) return run_role(configure);
+  if (const std::optional<int> code = run_as_other(argc, argv)) return *code;
   CommandLine line(base_name(argc > 0 ? argv[0] : "paceline"), program);
   return line.run(argc, argv);
 }
