@@ -29,6 +29,7 @@ paceline_linked(sqlite3 sqlite3)
 paceline_linked(curl libcurl)
 paceline_linked(zlib zlib)
 paceline_linked(ncurses ncursesw)
+paceline_linked(luajit luajit)
 paceline_header_only(cli11 CLI11 CLI11::CLI11)
 paceline_header_only(nlohmann_json nlohmann_json nlohmann_json::nlohmann_json)
 

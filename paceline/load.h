@@ -15,5 +15,6 @@
 #include "paceline/load/report.h"         // IWYU pragma: export
 #include "paceline/load/result.h"         // IWYU pragma: export
 #include "paceline/load/selftest.h"       // IWYU pragma: export
+#include "paceline/load/script.h"         // IWYU pragma: export
 #include "paceline/load/statistic.h"      // IWYU pragma: export
 #include "paceline/load/target.h"         // IWYU pragma: export

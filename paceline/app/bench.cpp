@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <memory>
 #include <optional>
 
 #include "paceline/app/stop_on_signal.h"
@@ -100,6 +101,21 @@ Result<LoadOptions> load_options(const BenchInvocation& bench) {
   return options;
 }
 
+/// Null without one.
+Result<std::unique_ptr<LoadScript>> load_script(const BenchInvocation& bench,
+                                                LoadOptions& options) {
+  if (bench.script.empty()) {
+    if (bench.script_args.empty()) return nullptr;
+    return fail(Code::invalid,
+                "words behind the URL are for a script (-s): " + printable(bench.script_args[0]));
+  }
+  return LoadScript::load_blocking({.file = bench.script,
+                                    .url = bench.url,
+                                    .args = bench.script_args,
+                                    .meter = {.timeout = options.timeout}},
+                                   options);
+}
+
 Result<void> write_files(const BenchInvocation& bench, const LoadOptions& options,
                          const LoadResult& result) {
   if (!bench.json.empty()) {
@@ -127,15 +143,26 @@ int refuse(const Error& error) {
 int bench(const BenchInvocation& bench) {
   Result<LoadOptions> options = load_options(bench);
   if (!options) return refuse(options.error());
+  Result<std::unique_ptr<LoadScript>> script = load_script(bench, *options);
+  if (!script) return refuse(script.error());
   std::optional<StopOnSignal> signals(std::in_place);
   options->stop = &signals->stop();
   const Result<LoadResult> result = run_load_blocking(*options);
   signals.reset();
   if (!result) return refuse(result.error());
+  if (*script) {
+    if (const Result<void> ran = (*script)->outcome(); !ran) return refuse(ran.error());
+  }
   std::fputs(load_report(bench.url, *options, *result).c_str(), stdout);
   std::fflush(stdout);
   if (const Result<void> written = write_files(bench, *options, *result); !written) {
     return refuse(written.error());
+  }
+  if (*script) {
+    const LoadSummary summary(*result, (*script)->meters());
+    if (const Result<void> done = (*script)->done(summary, summary.response); !done) {
+      return refuse(done.error());
+    }
   }
   return exit_code(*result);
 }

@@ -27,6 +27,8 @@ struct BenchInvocation {
   std::string body;
   std::string body_file;
   std::string unix_path;
+  std::string script;
+  std::vector<std::string> script_args;
   bool close = false;
   std::uint32_t pipeline = 1;
   std::string timeout;

@@ -27,6 +27,8 @@ void add_bench_options(CLI::App& command, BenchInvocation& bench) {
   CLI::Option* body = command.add_option("--body", bench.body, "the request's body");
   command.add_option("--body-file", bench.body_file, "a file with it")->excludes(body);
   command.add_option("--unix-socket", bench.unix_path, "connect to this instead");
+  command.add_option("-s,--script", bench.script, "a Lua file that makes requests, as wrk's");
+  command.add_option("args", bench.script_args, "words for the script's init(), behind --");
   command.add_flag("--close", bench.close, "a connection for each request");
   command.add_option("--pipeline", bench.pipeline, "requests sent at once on a connection")
       ->check(number)

@@ -202,28 +202,51 @@ LoadOptions load_options(const WrkInvocation& wrk, LoadTarget target) {
   return options;
 }
 
-int fail_run(const Error& error) {
-  std::fprintf(stderr, "%s\n", error.text().c_str());
-  return 1;
+/// A meter a thread: the script's, or of our own.
+struct Meters {
+  std::unique_ptr<LoadScript> script;
+  std::vector<std::unique_ptr<LoadMeter>> own;
+  std::vector<const LoadMeter*> all;
+};
+
+Result<Meters> make_meters(const WrkInvocation& wrk, LoadOptions& options) {
+  const LoadMeter::Options meter = {.timeout = wrk.timeout,
+                                    .batch = wrk.rate ? wrk.batch : LoadMeter::Batch::last};
+  Meters meters;
+  if (!wrk.script.empty()) {
+    LoadScript::Source source = {
+        .file = wrk.script,
+        .url = wrk.url,
+        .args = wrk.args,
+        .meter = meter,
+        .sizes = wrk.rate ? LoadScript::Sizes::all : LoadScript::Sizes::distinct};
+    PACELINE_TRY_VALUE(meters.script, LoadScript::load_blocking(std::move(source), options));
+    meters.all = meters.script->meters();
+    return meters;
+  }
+  for (std::uint64_t i = 0; i < wrk.threads; ++i) {
+    meters.own.push_back(std::make_unique<LoadMeter>(meter));
+    meters.all.push_back(meters.own.back().get());
+    options.hooks.push_back(meters.own.back().get());
+  }
+  return meters;
 }
 
-int run_test(const WrkInvocation& wrk, LoadOptions options) {
-  std::vector<std::unique_ptr<LoadMeter>> meters;
-  std::vector<const LoadMeter*> metered;
-  for (std::uint64_t i = 0; i < wrk.threads; ++i) {
-    meters.push_back(std::make_unique<LoadMeter>(LoadMeter::Options{
-        .timeout = wrk.timeout, .batch = wrk.rate ? wrk.batch : LoadMeter::Batch::last}));
-    metered.push_back(meters.back().get());
-    options.hooks.push_back(meters.back().get());
-  }
+Result<LoadResult> run_blocking(LoadOptions& options) {
+  const StopOnSignal signals;
+  options.stop = &signals.stop();
+  Result<LoadResult> result = run_load_blocking(options);
+  options.stop = nullptr;
+  return result;
+}
+
+Result<void> run_test(const WrkInvocation& wrk, LoadOptions options) {
+  PACELINE_TRY_VALUE(const Meters meters, make_meters(wrk, options));
   std::fputs(wrk_heading(wrk.url, wrk.duration, wrk.threads, wrk.connections).c_str(), stdout);
   std::fflush(stdout);
-  std::optional<StopOnSignal> signals(std::in_place);
-  options.stop = &signals->stop();
-  const Result<LoadResult> result = run_load_blocking(options);
-  signals.reset();
-  if (!result) return fail_run(result.error());
-  const LoadSummary summary(*result, metered);
+  PACELINE_TRY_VALUE(const LoadResult result, run_blocking(options));
+  if (meters.script) PACELINE_TRY(meters.script->outcome());
+  const LoadSummary summary(result, meters.all);
   WrkLatency shape = wrk.latency;
   shape.open_loop = wrk.rate.has_value();
   const HdrHistogram latency =
@@ -231,10 +254,9 @@ int run_test(const WrkInvocation& wrk, LoadOptions options) {
   std::fputs(wrk_report(summary, latency, shape).c_str(), stdout);
   std::fflush(stdout);
   if (!wrk.json.empty()) {
-    const Result<void> written = write_file(wrk.json, load_report_json(wrk.url, options, *result));
-    if (!written) return fail_run(written.error());
+    PACELINE_TRY(write_file(wrk.json, load_report_json(wrk.url, options, result)));
   }
-  return 0;
+  return meters.script ? meters.script->done(summary, latency) : Result<void>();
 }
 
 }  // namespace
@@ -260,7 +282,10 @@ int run_wrk(Compat manner, std::span<char*> words) {
     print_unreachable(*target, address.error());
     return 1;
   }
-  return run_test(*wrk, load_options(*wrk, *target));
+  const Result<void> done = run_test(*wrk, load_options(*wrk, *target));
+  if (done) return 0;
+  std::fprintf(stderr, "%s\n", done.error().text().c_str());
+  return 1;
 }
 
 }  // namespace paceline::app

@@ -12,6 +12,7 @@ constexpr Duration kRateInterval = std::chrono::milliseconds(100);  // wrk
 void LoadMeter::answered(const LoadSample& sample, const LoadAnswer& answer) {
   (void)answer;
   ++since_tick_;
+  if (last_tick_ == Time{}) last_tick_ = sample.sent;
   if (!sample.counted || (options_.batch == Batch::last && !sample.last)) return;
   const Duration took = sample.done - sample.sent;
   if (took > options_.timeout) {
@@ -31,7 +32,6 @@ void LoadMeter::unfinished(Duration waited) {
 }
 
 void LoadMeter::tick(Time now) {
-  if (last_tick_ == Time{}) last_tick_ = now;
   const Duration past = now - last_tick_;
   if (past < kRateInterval || since_tick_ == 0) return;
   const double seconds = std::chrono::duration<double>(past).count();

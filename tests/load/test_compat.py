@@ -2,64 +2,22 @@
 the same server give reports of the same shape, and counts that agree."""
 
 import re
-import shutil
 import socket
-import subprocess
 
 import pytest
 from conftest import wait_until
-
-DEADLINE = 60
-
-
-def run(*command, **options):
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True,
-                          timeout=DEADLINE, **options)
-
-
-def theirs(name):
-    """The program that ours is compared with."""
-    program = shutil.which(name)
-    assert program, f"{name} is in packages.txt"
-    return program
+from rivals import from_line, link, run, shape, theirs, value
 
 
 @pytest.fixture
 def ours(paceline, tmp_path):
     """ours("wrk") is a link by that name to the program under test."""
-
-    def link(name):
-        path = tmp_path / name
-        if not path.exists():
-            path.symlink_to(paceline)
-        return path
-
-    return link
+    return lambda name: link(paceline, tmp_path, name)
 
 
 @pytest.fixture
 def web(serve, hello):
     return serve("--workers", "1", program=hello)
-
-
-def shape(text):
-    """The lines of a report without numbers: values, units and the widths of cells go."""
-    lines = []
-    for line in text.splitlines():
-        line = re.sub(r"\d+(\.\d+)?(us|ms|s|m|h|[KMGTPk]?B|[kMGTP])?\b", "#", line)
-        lines.append(re.sub(r" +", " ", line).strip())
-    return lines
-
-
-def from_line(text, start):
-    return text[text.index(start):]
-
-
-def value(text, name):
-    """The number behind a name at the start of a line."""
-    found = re.search(rf"^ *{re.escape(name)} *([\d.]+)", text, re.M)
-    assert found, f"{name} in {text}"
-    return float(found.group(1))
 
 
 @pytest.mark.parametrize("options", [
