@@ -273,6 +273,12 @@ int run_wrk(Compat manner, std::span<char*> words) {
     std::fprintf(stderr, "number of connections must be >= threads\n");
     return usage(words[0]);
   }
+  constexpr std::uint64_t threads_max = 256;            // the engine's
+  constexpr std::uint64_t connections_max = 1'000'000;  // more than one address has ports for
+  if (wrk->threads > threads_max || wrk->connections > connections_max) {
+    std::fprintf(stderr, "at most 256 threads and 1000000 connections\n");
+    return usage(words[0]);
+  }
   if (manner == Compat::wrk2 && !wrk->rate) {
     std::fprintf(stderr, "Throughput MUST be specified with the --rate or -R option\n");
     return usage(words[0]);

@@ -1,5 +1,5 @@
-"""The guide's five commands of ab and wrk against examples/guide, as they stand but for the port and
-the length of wrk's runs: by ab and wrk themselves, and by ours under their names."""
+"""The guide's five commands of ab and wrk against examples/guide, as they stand but for the port
+and the length of wrk's runs: by ab and wrk themselves, and by ours under their names."""
 
 import os
 import re
@@ -78,3 +78,11 @@ def test_the_same_by_the_native_command(application, paceline):
         done = run(paceline, "bench", *options)
         assert done.returncode == 0, done
         assert "failed" not in done.stdout, done.stdout
+
+
+def test_the_page_shows_the_commands_that_are_tested():
+    page = (ROOT / "docs/guide/load-testing.md").read_text()
+    for command in GUIDE:
+        program = command.split()[0]
+        ours = command.replace(program, f"paceline bench --compat {program}", 1)
+        assert f"| `{command}` | `{ours}` |" in page
