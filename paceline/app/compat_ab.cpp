@@ -54,7 +54,11 @@ constexpr const char* kUsage =
     "    -r              Don't exit on socket receive errors.\n"
     "    -m method       Method name\n"
     "    -h              Display usage information (this message)\n"
-    "Not supported: -w -x -y -z (HTML), -b (buffer size), -B (local address)\n";
+    "    -w              Print out results in HTML tables\n"
+    "    -x attributes   String to insert as table attributes\n"
+    "    -y attributes   String to insert as tr attributes\n"
+    "    -z attributes   String to insert as td or th attributes\n"
+    "Not supported: -b (buffer size), -B (local address), -I -Z -f -E (TLS)\n";
 
 struct AbInvocation {
   AbTest test;
@@ -67,6 +71,7 @@ struct AbInvocation {
   std::string proxy;
   std::string csv;
   std::string gnuplot;
+  std::optional<AbHook::Html> html;
 };
 
 /// Says what is wrong in ab's words; answers its exit code.
@@ -172,6 +177,14 @@ std::optional<Refusal> take_flag(int option, AbInvocation& ab) {
   return std::nullopt;
 }
 
+/// Any of -x, -y, -z asks for HTML, too.
+void take_html(int option, const char* value, AbInvocation& ab) {
+  if (!ab.html) ab.html.emplace();
+  if (option == 'x') ab.html->table = value;
+  if (option == 'y') ab.html->row = value;
+  if (option == 'z') ab.html->cell = value;
+}
+
 std::optional<Refusal> take_option(int option, const char* value, AbInvocation& ab) {
   switch (option) {
     case 'n':
@@ -202,6 +215,12 @@ std::optional<Refusal> take_option(int option, const char* value, AbInvocation& 
       break;
     case 'X':
       ab.proxy = value;
+      break;
+    case 'w':
+    case 'x':
+    case 'y':
+    case 'z':
+      take_html(option, value, ab);
       break;
     case 'e':
       ab.csv = value;
@@ -299,13 +318,21 @@ int write_files(const AbInvocation& ab, const AbHook& hook) {
   return 0;
 }
 
-int run_test(const AbInvocation& ab, LoadOptions options) {
-  std::printf("This is Paceline %s, in the manner of ApacheBench 2.3\n\n",
-              std::string(version()).c_str());
-  const bool progress = ab.test.progress && ab.test.requests > 150;
-  std::printf("Benchmarking %s ", ab.test.host.c_str());
+void print_beginning(const AbInvocation& ab, bool progress) {
+  const std::string banner =
+      "This is Paceline " + std::string(version()) + ", in the manner of ApacheBench 2.3";
+  if (ab.html) {
+    std::printf("<p>\n %s\n</p>\n<p>\n", banner.c_str());
+    return;
+  }
+  std::printf("%s\n\nBenchmarking %s ", banner.c_str(), ab.test.host.c_str());
   if (!ab.proxy.empty()) std::printf("[through %s] ", ab.proxy.c_str());
   std::printf("(be patient)%s", progress ? "\n" : "...");
+}
+
+int run_test(const AbInvocation& ab, LoadOptions options) {
+  const bool progress = ab.test.progress && ab.test.requests > 150;
+  print_beginning(ab, progress);
   std::fflush(stdout);
   const Result<LoadAddress> address = find_load_address_blocking(options.target, ab.timeout);
   if (!address) return report_unreachable(options.target, address.error());
@@ -329,7 +356,8 @@ int run_test(const AbInvocation& ab, LoadOptions options) {
   } else {
     std::printf("..done\n");
   }
-  std::printf("\n\n%s", hook.report(*result).c_str());
+  const std::string report = ab.html ? hook.report_html(*result, *ab.html) : hook.report(*result);
+  std::printf("\n\n%s", report.c_str());
   std::fflush(stdout);
   return write_files(ab, hook);
 }

@@ -69,9 +69,19 @@ class AbHook final : public LoadHook {
   };
   const End& end() const { return end_; }
   std::uint64_t done() const { return samples_.size() + exceptions_; }
+  std::uint64_t bad() const {
+    return connect_errors_ + receive_errors_ + length_errors_ + exceptions_;
+  }
 
   /// From "Server Software:" to the last percentile.
   std::string report(const LoadResult& result) const;
+  /// The same as rows of a table. The attributes are ab's -x, -y, -z.
+  struct Html {
+    std::string table;
+    std::string row;
+    std::string cell = "bgcolor=white";
+  };
+  std::string report_html(const LoadResult& result, const Html& html) const;
   std::string csv() const;      // -e
   std::string gnuplot() const;  // -g
 

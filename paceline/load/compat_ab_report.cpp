@@ -49,12 +49,11 @@ std::string AbHook::report(const LoadResult& result) const {
 
 std::string AbHook::counts(const LoadResult& result) const {
   const LoadTally& tally = result.tally;
-  const std::uint64_t bad = connect_errors_ + receive_errors_ + length_errors_ + exceptions_;
   std::string out = fmt::format("Concurrency Level:      {}\n", test_.concurrency);
   out += fmt::format("Time taken for tests:   {:.3f} seconds\n",
                      std::chrono::duration<double>(result.elapsed).count());
-  out += fmt::format("Complete requests:      {}\nFailed requests:        {}\n", done(), bad);
-  if (bad > 0) {
+  out += fmt::format("Complete requests:      {}\nFailed requests:        {}\n", done(), bad());
+  if (bad() > 0) {
     out += fmt::format("   (Connect: {}, Receive: {}, Length: {}, Exceptions: {})\n",
                        connect_errors_, receive_errors_, length_errors_, exceptions_);
   }

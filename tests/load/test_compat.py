@@ -164,9 +164,17 @@ def test_ab_refuses_in_its_words(ours, options, message, code):
         assert got.stderr.startswith(message)
 
 
+@pytest.mark.parametrize("options", [["-w"], ["-w", "-x", "border=1", "-y", "a=b", "-k", "-l"]])
+def test_ab_makes_tables_of_html(ours, web, options):
+    command = ["-n", "5", *options, web.url + "/"]
+    expected, got = run(theirs("ab"), *command), run(ours("ab"), *command)
+    assert got.returncode == expected.returncode == 0, got
+    assert shape(from_line(got.stdout, "..done")) == shape(from_line(expected.stdout, "..done"))
+
+
 def test_ab_does_not_go_on_without_an_option_that_it_does_not_know(ours):
     """ab itself says so and runs."""
-    for options in ["-Q"], ["-w"], ["-b", "5"]:
+    for options in ["-Q"], ["-b", "5"]:
         got = run("ab", *options, "http://127.0.0.1:1/", executable=ours("ab"))
         assert got.returncode == 22 and got.stderr.startswith("ab: ") and got.stdout == ""
 
