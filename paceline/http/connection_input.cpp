@@ -98,7 +98,7 @@ void HttpConnection::ready(std::uint32_t events) {
     close_after_ = true;
     return interest(EPOLLOUT);
   }
-  server_.received_bytes_.add(static_cast<std::uint64_t>(n));
+  server_.turn_received_bytes_ += static_cast<std::uint64_t>(n);
   consume({server_.input_.data(), static_cast<std::size_t>(n)});
 }
 

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <climits>
 #include <cstring>
+#include <utility>
 
 #include "paceline/http/connection.h"
 #include "paceline/http/status.h"
@@ -243,7 +244,8 @@ Task<Result<void>> Exchange::write(std::string_view bytes) {
   to.output_.append(bytes);
   if (to.chunked_output_) to.output_.append(chunk_end);
   streamed += to.output_.size() - before;
-  server.sent_bytes_.add(to.output_.size() - before);
+  server.turn_sent_bytes_ += to.output_.size() - before;
+  server.loop_.at_turn_end(server);
   if (!to.send_some()) {
     to.broken_ = true;
     co_return fail(Code::closed, "the client is gone");
@@ -264,7 +266,7 @@ Task<Result<void>> Exchange::write(std::string_view bytes) {
   Server::Output& output = server_.output_;
   if (!output.empty()) {
     const std::string_view bytes = output.view();
-    server_.sent_bytes_.add(bytes.size());
+    server_.turn_sent_bytes_ += bytes.size();
     if (unsent() > 0) {
       output_.append(bytes);
     } else {
@@ -295,13 +297,21 @@ Task<Result<void>> Exchange::write(std::string_view bytes) {
   const Duration took = now - first.received;
   if (pending_count_ == 1 && took <= unremarkable_ && first.status < 500 && now < example_at_)
       [[likely]] {
-    Histogram histogram = first.histogram;
-    histogram.record(took);
+    recorded_[recorded_count_++] = {first.histogram, took};
+    if (recorded_count_ == recorded_.size()) turn_ended();
     pending_count_ = 0;
     if (!ids_.empty()) ids_.clear();
   } else {
     record_all(now);
   }
+}
+
+void Server::turn_ended() {
+  sent_bytes_.add(std::exchange(turn_sent_bytes_, 0));
+  received_bytes_.add(std::exchange(turn_received_bytes_, 0));
+  for (std::size_t i = 0; i < recorded_count_; ++i)
+    recorded_[i].histogram.record(recorded_[i].took);
+  recorded_count_ = 0;
 }
 
 void Server::record_all(Time now) {

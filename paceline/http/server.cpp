@@ -144,6 +144,7 @@ Server::~Server() {
   listeners_.clear();
   while (!all_.empty()) all_.front().connection.die();
   reap();
+  turn_ended();
 }
 
 Result<void> Server::listen(int fd) {
@@ -243,6 +244,7 @@ void Server::begin_turn() {
     return limit > Duration::zero() ? Deadline::after(turn_, limit) : Deadline::never();
   };
   turn_ = loop_.now();
+  loop_.at_turn_end(*this);
   handler_deadline_ = after(options_.handler_timeout);
   idle_until_ = after(draining_ ? options_.drain_idle : options_.keep_alive_timeout).at;
   if (turn_ >= date_until_) make_date();

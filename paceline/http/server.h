@@ -59,7 +59,7 @@ class HttpConnection;
 struct Exchange;
 class Listener;
 
-class Server {
+class Server final : TurnEnd {
  public:
   /// All are borrowed and outlive the server. `metrics` may be null.
   struct Parts {
@@ -144,6 +144,13 @@ class Server {
     Method method;
   };
 
+  /// A duration of this turn, not in its histogram yet.
+  struct Recorded {
+    Histogram histogram;
+    Duration took;
+  };
+  static constexpr std::size_t kRecordedMax = 256;
+
   /// How the body's end is told, and whether the connection goes on.
   enum class Framing : std::uint8_t { none, length, chunked };
   enum class Persistence : std::uint8_t { usual, close, keep_alive };
@@ -194,6 +201,9 @@ class Server {
   void make_date();
   void record();
   [[gnu::noinline]] void record_all(Time now);
+  /// Cells of metrics are cold between two calls of the system: what a turn counted is added
+  /// to them at its end.
+  void turn_ended() override;
   /// Most answers have the route and status of the one before.
   Histogram series(std::size_t route, unsigned status) {
     if (route != recent_route_ || status != recent_status_) [[unlikely]] {
@@ -227,13 +237,15 @@ class Server {
   std::size_t recent_route_ = SIZE_MAX;
   unsigned recent_status_ = 0;
   Histogram recent_;
-  Counter sent_bytes_;
-  Counter received_bytes_;
+  std::uint64_t turn_sent_bytes_ = 0;
+  std::uint64_t turn_received_bytes_ = 0;
+  std::size_t recorded_count_ = 0;
   Output output_;
   std::vector<Pending> pending_;  // the first pending_count_ of them
   std::size_t pending_count_ = 0;
   std::string ids_;  // of pending_
   std::vector<HttpConnection*> dead_;
+  std::array<Recorded, kRecordedMax> recorded_;  // the first recorded_count_ of them
   std::array<HeadStart, 8> starts_;
 
   Log& log_;
@@ -269,6 +281,8 @@ class Server {
   Counter header_timeouts_;
   Counter body_timeouts_;
   Counter handler_timeouts_;
+  Counter sent_bytes_;
+  Counter received_bytes_;
   std::array<char, 65536> input_;
 };
 

@@ -54,6 +54,7 @@ Time Loop::turn_from(Time slept, Time until) {
   }
   if (yielded) ready_.splice(yielded_);
   run_ready();
+  while (TurnEnd* end = ends_.pop_front()) end->turn_ended();
 
   const Duration busy = measure() - now_;
   stats_.busy += busy;

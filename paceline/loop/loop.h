@@ -54,6 +54,16 @@ class TurnObserver {
   ~TurnObserver() = default;
 };
 
+/// Something to do once before the loop waits again: what many events of a turn add up to. May be
+/// destroyed at any time before.
+class TurnEnd : public ListNode {
+ public:
+  virtual void turn_ended() = 0;
+
+ protected:
+  ~TurnEnd() = default;
+};
+
 class Loop {
  public:
   /// `kernel` outlives the loop.
@@ -81,6 +91,11 @@ class Loop {
   void remove(Watch& watch, int fd);
 
   void arm(Timer& timer, Time at) { timers_.arm(timer, at); }
+  /// Runs `end` once, after everything else of this turn, or of the next if none is under way;
+  /// within the turn's time.
+  void at_turn_end(TurnEnd& end) {
+    if (!end.linked()) ends_.push_back(end);
+  }
   /// For awaiters: `waiter` is the coroutine of `handle`, at what the loop is at now.
   void suspend(Waiter& waiter, std::coroutine_handle<> handle) {
     waiter.handle = handle;
@@ -138,6 +153,7 @@ class Loop {
   TimerWheel timers_;
   List<Waiter> ready_;
   List<Waiter> yielded_;  // ready from the next turn on
+  List<TurnEnd> ends_;
   std::array<epoll_event, kEventsMax> events_;
   int event_next_ = 0;
   int event_count_ = 0;

@@ -307,5 +307,32 @@ TEST(Loop, AFullEventBufferLosesNothing) {
   EXPECT_EQ(loop.stats().events, 600U);
 }
 
+struct CountedEnd final : TurnEnd {
+  explicit CountedEnd(std::function<void()> told) : tell(std::move(told)) {}
+  void turn_ended() override { tell(); }
+  std::function<void()> tell;
+};
+
+TEST(LoopTurnEnd, RunsOnceAfterEverythingElseOfTheTurn) {
+  SimulatedKernel kernel{{.delay_max = Duration(0)}};
+  Loop loop(kernel);
+  std::vector<std::string> order;
+  CountedEnd end([&] { order.emplace_back("end"); });
+  auto work = [&]() -> Task<void> {
+    co_await loop.yield();  // into a turn
+    loop.at_turn_end(end);
+    loop.at_turn_end(end);
+    {
+      CountedEnd short_lived([&] { order.emplace_back("short-lived"); });
+      loop.at_turn_end(short_lived);
+    }
+    order.emplace_back("work");
+    co_await loop.sleep(1ms);
+    order.emplace_back("woken");
+  };
+  loop.run_until_done(work());
+  EXPECT_EQ(order, (std::vector<std::string>{"work", "end", "woken"}));
+}
+
 }  // namespace
 }  // namespace paceline
