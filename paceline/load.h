@@ -8,7 +8,9 @@
 #include "paceline/load/hdr_log.h"        // IWYU pragma: export
 #include "paceline/load/options.h"        // IWYU pragma: export
 #include "paceline/load/plan.h"           // IWYU pragma: export
+#include "paceline/load/reach.h"         // IWYU pragma: export
 #include "paceline/load/report.h"         // IWYU pragma: export
 #include "paceline/load/result.h"         // IWYU pragma: export
 #include "paceline/load/selftest.h"       // IWYU pragma: export
 #include "paceline/load/target.h"         // IWYU pragma: export
+#include "paceline/load/tls.h"            // IWYU pragma: export

@@ -29,7 +29,8 @@ Result<ArrivalPlan> constant_plan(const BenchInvocation& bench, Duration duratio
   if (bench.requests > 0) {
     const double seconds = static_cast<double>(bench.requests) / bench.rate;
     if (seconds > 86400.0 * 30) return fail(Code::invalid, "-n at this rate takes over 30 days");
-    duration = std::chrono::ceil<Duration>(std::chrono::duration<double>(seconds));
+    // Rounding must not let one more arrive: the plan ends just before that would be due.
+    duration = std::chrono::floor<Duration>(std::chrono::duration<double>(seconds)) - Duration(1);
   }
   if (duration <= Duration::zero()) return fail(Code::invalid, "-d is above 0");
   return ArrivalPlan({{.length = duration, .from = bench.rate, .to = bench.rate}});
@@ -87,6 +88,8 @@ Result<LoadOptions> load_options(const BenchInvocation& bench) {
     PACELINE_TRY_VALUE(options.body, read_file(bench.body_file, std::size_t{256} << 20));
   }
   if (options.method.empty()) options.method = options.body.empty() ? "GET" : "POST";
+  options.tls_verify = !bench.insecure;
+  options.tls_ca = bench.ca;
   options.connections = bench.connections;
   options.threads = bench.threads;
   options.keep_alive = !bench.close;

@@ -27,6 +27,8 @@ struct BenchInvocation {
   std::string body;
   std::string body_file;
   std::string unix_path;
+  std::string ca;
+  bool insecure = false;
   bool close = false;
   std::uint32_t pipeline = 1;
   std::string timeout;

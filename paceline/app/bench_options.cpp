@@ -5,7 +5,7 @@
 namespace paceline::app {
 
 void add_bench_options(CLI::App& command, BenchInvocation& bench) {
-  command.add_option("url", bench.url, "http://host[:port]/path")->required();
+  command.add_option("url", bench.url, "http[s]://host[:port]/path")->required();
   const auto number = CLI::PositiveNumber;
   command.add_option("-c,--connections", bench.connections, "over all threads")
       ->check(number)
@@ -27,6 +27,8 @@ void add_bench_options(CLI::App& command, BenchInvocation& bench) {
   CLI::Option* body = command.add_option("--body", bench.body, "the request's body");
   command.add_option("--body-file", bench.body_file, "a file with it")->excludes(body);
   command.add_option("--unix-socket", bench.unix_path, "connect to this instead");
+  CLI::Option* ca = command.add_option("--ca", bench.ca, "certificate authorities, a PEM file");
+  command.add_flag("--insecure", bench.insecure, "take any certificate")->excludes(ca);
   command.add_flag("--close", bench.close, "a connection for each request");
   command.add_option("--pipeline", bench.pipeline, "requests sent at once on a connection")
       ->check(number)

@@ -11,8 +11,9 @@
 namespace paceline {
 
 void LoadConnection::close() {
-  if (state_ == State::connecting) --thread_.opening_;
+  if (opening()) --thread_.opening_;
   state_ = State::closed;
+  tls_.reset();
   // Nothing but this connection's own callback closes it, and closing removes it from the epoll
   // set, since no other process shares the socket.
   if (fd_ >= 0) thread_.kernel_.close(fd_);
@@ -33,6 +34,7 @@ void LoadConnection::watch(int operation, bool output) {
 
 void LoadConnection::open() {
   const LoadAddress& address = thread_.job_.address;
+  step_began_ = thread_.loop_.measure();
   fd_ = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd_ < 0) return fail({.stage = LoadStage::connect, .os = errno});
   if (address.family() != AF_UNIX) {
@@ -55,11 +57,45 @@ void LoadConnection::connected() {
   socklen_t size = sizeof error;
   ::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size);
   if (error != 0) return fail({.stage = LoadStage::connect, .os = error});
+  const Time now = thread_.loop_.measure();
+  thread_.tally_.connect.record(now - step_began_);
+  if (thread_.job_.tls == nullptr) return opened();
+  step_began_ = now;
+  state_ = State::securing;
+  tls_ = std::make_unique<TlsSession>(*thread_.job_.tls, thread_.kernel_, fd_);
+  secure();
+}
+
+void LoadConnection::secure() {
+  const TlsSession::Step step = tls_->handshake();
+  if (step == TlsSession::Step::again) return;
+  if (step == TlsSession::Step::failed) {
+    return fail({.stage = LoadStage::connect, .tls = tls_->problem()});
+  }
+  thread_.tally_.handshake.record(thread_.loop_.measure() - step_began_);
+  opened();
+}
+
+void LoadConnection::opened() {
   --thread_.opening_;
   state_ = State::open;
   keep_alive_ = true;
   ++thread_.tally_.connects;
   if (outstanding() > 0) write();
+}
+
+ssize_t LoadConnection::receive(std::span<char> into) {
+  if (tls_ != nullptr) [[unlikely]] {
+    return tls_->receive(into);
+  }
+  return thread_.kernel_.receive(fd_, into);
+}
+
+ssize_t LoadConnection::send(std::string_view bytes) {
+  if (tls_ != nullptr) [[unlikely]] {
+    return tls_->send(bytes);
+  }
+  return thread_.kernel_.send(fd_, bytes);
 }
 
 void LoadConnection::ask(std::uint32_t count, Time now) {
@@ -76,9 +112,13 @@ void LoadConnection::ready(std::uint32_t events) {
     if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0) connected();
     return;
   }
-  if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
-    return read((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
+  const bool hangup = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+  if (tls_ != nullptr) tls_->wake(hangup);
+  if (state_ == State::securing) {
+    secure();
+    if (!hangup) return;  // else the end has been told, and will not be told again
   }
+  if (hangup || (events & EPOLLIN) != 0) return read(hangup);
   if (outstanding() > 0) write();
 }
 
@@ -86,12 +126,12 @@ void LoadConnection::write() {
   const std::string& requests = thread_.job_.requests;
   const std::size_t total = requests.size() / thread_.job_.options.pipeline * asked_;
   while (written_ < total) {
-    const ssize_t n = thread_.kernel_.send(fd_, {requests.data() + written_, total - written_});
+    const ssize_t n = send({requests.data() + written_, total - written_});
     if (n == -EAGAIN) {
       if (thread_.job_.address.family() == AF_UNIX) watch(EPOLL_CTL_MOD, true);
       return;
     }
-    if (n < 0 && n != -EINTR) return fail({.stage = LoadStage::write, .os = static_cast<int>(-n)});
+    if (n < 0 && n != -EINTR) return fail_transfer(LoadStage::write, static_cast<int>(-n));
     if (n > 0) written_ += static_cast<std::size_t>(n);
   }
 }
@@ -103,11 +143,11 @@ void LoadConnection::read(bool hangup) {
     std::vector<char>& buffer = thread_.buffer_;
     const std::size_t kept = partial_.size();
     const std::size_t room = buffer.size() - kept;
-    const ssize_t n = thread_.kernel_.receive(fd_, {buffer.data() + kept, room});
+    const ssize_t n = receive({buffer.data() + kept, room});
     if (n == -EAGAIN) return;
     if (n == -EINTR) continue;
     thread_.loop_.measure();
-    if (n < 0) return fail({.stage = LoadStage::read, .os = static_cast<int>(-n)});
+    if (n < 0) return fail_transfer(LoadStage::read, static_cast<int>(-n));
     if (n == 0) return peer_closed();
     const auto size = static_cast<std::size_t>(n);
     if (thread_.counts(sent_)) thread_.tally_.bytes_read += size;
@@ -116,7 +156,8 @@ void LoadConnection::read(bool hangup) {
       partial_.clear();
     }
     if (!consume({buffer.data(), kept + size})) return;
-    if (size < room && !hangup) return;
+    // TLS gives one record at a time, and knows itself when the socket is empty.
+    if (size < room && !hangup && tls_ == nullptr) return;
   }
 }
 
@@ -205,6 +246,11 @@ void LoadConnection::peer_closed() {
   }
   if (outstanding() > 0) return fail({.stage = LoadStage::read, .reply = ReplyError::truncated});
   close();  // an idle one; the next request opens it again
+}
+
+void LoadConnection::fail_transfer(LoadStage stage, int os) {
+  if (os == EPROTO && tls_ != nullptr) return fail({.stage = stage, .tls = tls_->problem()});
+  fail({.stage = stage, .os = os});
 }
 
 void LoadConnection::fail(LoadFailure failure) {

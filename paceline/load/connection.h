@@ -9,6 +9,7 @@
 
 #include "paceline/http.h"
 #include "paceline/load/result.h"
+#include "paceline/load/tls.h"
 #include "paceline/loop.h"
 
 namespace paceline {
@@ -32,7 +33,7 @@ class LoadConnection final : public ListNode, public Watch {
   void ask(std::uint32_t count, Time now);
   void close();
 
-  bool opening() const { return state_ == State::connecting; }
+  bool opening() const { return state_ == State::connecting || state_ == State::securing; }
   std::uint32_t outstanding() const { return asked_ - answered_; }
   Time& due(std::uint32_t index) { return due_[index]; }
   /// Of the oldest request without an answer, and of what follows it.
@@ -42,10 +43,14 @@ class LoadConnection final : public ListNode, public Watch {
 
  private:
   friend class LoadThread;
-  enum class State : std::uint8_t { closed, connecting, open };
+  enum class State : std::uint8_t { closed, connecting, securing, open };
 
   void ready(std::uint32_t events) override;
   void connected();
+  void secure();
+  void opened();
+  ssize_t receive(std::span<char> into);
+  ssize_t send(std::string_view bytes);
   void write();
   void read(bool hangup);
   bool consume(std::string_view bytes);
@@ -53,14 +58,17 @@ class LoadConnection final : public ListNode, public Watch {
   bool read_body(std::string_view& bytes);
   void answered();
   void peer_closed();
+  void fail_transfer(LoadStage stage, int os);
   void fail(LoadFailure failure);
   void watch(int operation, bool output);
 
   LoadThread& thread_;
   std::unique_ptr<Time[]> due_;
   Time sent_{};
+  Time step_began_{};  // of connecting, then of the TLS handshake
   std::size_t written_ = 0;
   std::string partial_;  // the front of a head whose rest has not come
+  std::unique_ptr<TlsSession> tls_;
   ReplyBody body_;
   int fd_ = -1;
   std::uint32_t asked_ = 0;

@@ -7,6 +7,7 @@
 #include <barrier>
 #include <thread>
 
+#include "paceline/load/reach.h"
 #include "paceline/load/thread.h"
 
 namespace paceline {
@@ -53,6 +54,15 @@ Result<void> check_options(const LoadOptions& options) {
     return fail(Code::invalid, "a duration is above 0");
   }
   return {};
+}
+
+/// Null for plain HTTP.
+Result<std::unique_ptr<TlsContext>> tls_context(const LoadOptions& options) {
+  if (!options.target.tls) return nullptr;
+  return TlsContext::make({.host = options.target.host,
+                           .verify = options.tls_verify,
+                           .ca_file = options.tls_ca,
+                           .protocol = "http/1.1"});
 }
 
 /// The share of `all` that falls to a thread; the first ones take the rest.
@@ -106,14 +116,23 @@ Result<LoadResult> run_load_blocking(const LoadOptions& options) {
   PACELINE_TRY(check_options(options));
   PACELINE_TRY_VALUE(const std::string request, load_request(options));
   PACELINE_TRY(raise_file_limit(options.connections));
-  PACELINE_TRY_VALUE(const LoadAddress address,
-                     find_load_address_blocking(options.target, options.timeout));
+  PACELINE_TRY_VALUE(const std::unique_ptr<TlsContext> tls, tls_context(options));
+  LoadResult result;
+  result.open = options.plan.has_value();
+  const Result<LoadReached> reached =
+      reach_blocking(options.target, tls.get(), {.timeout = options.timeout, .stop = options.stop});
+  if (!reached && reached.error().code == Code::cancelled) {
+    result.interrupted = true;
+    result.started = std::chrono::system_clock::now();
+    return result;
+  }
+  if (!reached) return std::unexpected(reached.error());
+  result.tls = reached->tls;
   std::string requests;
   for (std::uint32_t i = 0; i < options.pipeline; ++i) requests += request;
   std::optional<ArrivalPlan> plan;
   if (options.plan) plan = options.plan->after(options.warmup);
 
-  LoadResult result;
   Time start;
   std::vector<LoadTally> tallies(options.threads);
   std::vector<Duration> sending(options.threads);
@@ -124,8 +143,9 @@ Result<LoadResult> run_load_blocking(const LoadOptions& options) {
   });
   const auto body = [&](unsigned index) {
     LoadThread thread({.options = options,
-                       .address = address,
+                       .address = reached->address,
                        .requests = requests,
+                       .tls = tls.get(),
                        .plan = plan ? &*plan : nullptr,
                        .part = {.thread = index, .threads = options.threads},
                        .connections = share(options.connections, index, options.threads),
@@ -145,7 +165,6 @@ Result<LoadResult> run_load_blocking(const LoadOptions& options) {
     body(0);
   }
   for (const LoadTally& tally : tallies) result.tally.add(tally);
-  result.open = plan.has_value();
   result.interrupted = std::ranges::count(interrupted, 1) > 0;
   result.duration = *std::ranges::max_element(sending);
   result.elapsed = std::max(result.duration, result.tally.last_answer);

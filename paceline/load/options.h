@@ -17,6 +17,8 @@ namespace paceline {
 struct LoadOptions {
   LoadTarget target;
   std::string method = "GET";
+  bool tls_verify = true;  // of https: whether the certificate must be trusted and name the host
+  std::string tls_ca;      // of https: a file of authorities, instead of the system's
   std::vector<std::string> headers;  // "Name: value"; Host, Connection, Content-Length replace ours
   std::string body;
   std::uint32_t connections = 10;  // over all threads (wrk: 10)

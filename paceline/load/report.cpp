@@ -89,6 +89,8 @@ std::string table(const LoadResult& result) {
     out += row_text({"lag: ours", tally.lag_generator, UINT64_MAX});
     out += row_text({"lag: busy", tally.lag_connections, least});
   }
+  if (!tally.connect.empty()) out += row_text({"connect", tally.connect, UINT64_MAX});
+  if (!tally.handshake.empty()) out += row_text({"handshake", tally.handshake, UINT64_MAX});
   if (!tally.failed_response.empty()) out += row_text({"failed", tally.failed_response, least});
   return out;
 }
@@ -131,6 +133,9 @@ std::string load_report(std::string_view url, const LoadOptions& options,
   if (options.pipeline > 1) out += fmt::format(", {} requests at once", options.pipeline);
   if (options.warmup > Duration::zero()) {
     out += ", after a warm-up of " + format_duration(options.warmup);
+  }
+  if (!result.tls.protocol.empty()) {
+    out += ", " + result.tls.protocol + " with " + result.tls.cipher;
   }
   out += "\n\n" + table(result) + "\n" + counts_text(result);
   const double busiest = tally.cpu_share.empty() ? 0 : *std::ranges::max_element(tally.cpu_share);

@@ -35,6 +35,8 @@ Json latencies(const LoadResult& result) {
   const LoadTally& tally = result.tally;
   Json out = {{"response", latency(tally.response)}, {"service", latency(tally.service)}};
   out["failed"] = latency(tally.failed_response);
+  out["connect"] = latency(tally.connect);
+  if (!tally.handshake.empty()) out["handshake"] = latency(tally.handshake);
   if (!result.open) return out;
   out["lag"] = latency(tally.lag);
   out["lag_generator"] = latency(tally.lag_generator);
@@ -70,6 +72,11 @@ std::string load_report_json(std::string_view url, const LoadOptions& options,
               {"connections", options.connections},
               {"keep_alive", options.keep_alive},
               {"pipeline", options.pipeline}};
+  if (options.target.tls) {
+    out["tls"] = {{"protocol", result.tls.protocol},
+                  {"cipher", result.tls.cipher},
+                  {"verified", options.tls_verify}};
+  }
   if (result.open) {
     out["arrivals"] = options.arrivals == ArrivalKind::uniform ? "uniform" : "poisson";
     if (options.arrivals == ArrivalKind::poisson) out["seed"] = options.seed;

@@ -31,6 +31,7 @@ std::string LoadFailure::text() const {
     const char* name = ::strerrorname_np(os);
     return out + ": " + ::strerrordesc_np(os) + " (" + (name != nullptr ? name : "?") + ")";
   }
+  if (tls.any()) return out + ": " + explain(tls);
   if (unasked) return out + ": the server sent what no request had asked for";
   return out.append(": ").append(explain(reply));
 }
@@ -77,6 +78,8 @@ void LoadTally::add(const LoadTally& other) {
   response.add(other.response);
   service.add(other.service);
   failed_response.add(other.failed_response);
+  connect.add(other.connect);
+  handshake.add(other.handshake);
   lag.add(other.lag);
   lag_generator.add(other.lag_generator);
   lag_connections.add(other.lag_connections);

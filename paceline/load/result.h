@@ -12,6 +12,7 @@
 #include "paceline/core.h"
 #include "paceline/http.h"
 #include "paceline/load/hdr_histogram.h"
+#include "paceline/load/tls.h"
 
 namespace paceline {
 
@@ -24,12 +25,13 @@ struct LoadFailure {
   LoadStage stage = LoadStage::read;
   int os = 0;                           // errno, or 0
   ReplyError reply = ReplyError::none;  // what was wrong with the answer
+  TlsProblem tls;                       // why there is no encrypted connection
   bool unasked = false;                 // bytes came that no request had asked for
   std::uint64_t count = 0;
 
   bool same(const LoadFailure& other) const {
     return stage == other.stage && os == other.os && reply == other.reply &&
-           unasked == other.unasked;
+           unasked == other.unasked && tls == other.tls;
   }
   /// "read: Connection reset by peer (ECONNRESET)"
   std::string text() const;
@@ -62,6 +64,8 @@ struct LoadTally {
   HdrHistogram response;         // from when it was due; closed loop: from sending
   HdrHistogram service;          // from sending
   HdrHistogram failed_response;  // those of `response` without an answer below 400
+  HdrHistogram connect;          // from connect() to its end; of all connections, whenever opened
+  HdrHistogram handshake;        // of TLS, after that
   HdrHistogram lag;              // from due to sent (open loop) =
   HdrHistogram lag_generator;    //   while a connection was free: we were late
   HdrHistogram lag_connections;  //   + while none was free
@@ -81,6 +85,7 @@ struct LoadResult {
   std::chrono::system_clock::time_point started;
   Duration duration{};      // over which requests were sent
   Duration elapsed{};       // until the last answer
+  TlsFacts tls;             // of the first connection
   double rate_offered = 0;  // open loop: due per second
   LoadTally tally;
 

@@ -35,6 +35,7 @@ class LoadThread {
     const LoadOptions& options;
     const LoadAddress& address;
     const std::string& requests;  // `pipeline` of them, the same bytes each
+    const TlsContext* tls;        // null: plain
     const ArrivalPlan* plan;      // with the warm-up in front; null: closed loop
     Arrivals::Part part;
     std::uint32_t connections;  // of this thread

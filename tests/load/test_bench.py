@@ -1,7 +1,6 @@
 """`paceline bench` against real servers: what it counts is what they counted, what it writes is
 what others read, and a server that stands still shows where it should."""
 
-import collections
 import json
 import pathlib
 import shutil
@@ -12,26 +11,10 @@ import threading
 
 import pytest
 from conftest import ROOT, free_port, wait_until
+from fixtures.bench import DEADLINE, bench  # noqa: F401
+from fixtures.nginx import nginx
 
 FOLDER = pathlib.Path(__file__).resolve().parent
-DEADLINE = 60
-
-Run = collections.namedtuple("Run", "code out err data")
-
-
-@pytest.fixture
-def bench(paceline, tmp_path):
-    """bench(url, *options) runs the command; .data is its --json."""
-
-    def run(*options):
-        file = tmp_path / "bench.json"
-        file.unlink(missing_ok=True)
-        command = [paceline, "bench", *map(str, options), "--json", file]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE)
-        data = json.loads(file.read_text()) if file.exists() else None
-        return Run(done.returncode, done.stdout, done.stderr, data)
-
-    return run
 
 
 @pytest.fixture
@@ -89,26 +72,11 @@ def test_an_open_loop_plans_every_request(bench, web):
 
 
 def test_nginx_over_tcp_and_a_unix_socket(bench, tmp_path):
-    program = shutil.which("nginx")
-    assert program, "nginx is in packages.txt"
     port = free_port()
-    parts = "\n".join(f"{name}_temp_path {tmp_path}/{name};"
-                      for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     (tmp_path / "big").write_bytes(b"x" * 300_000)
-    (tmp_path / "nginx.conf").write_text(f"""
-daemon off; master_process off; pid {tmp_path}/pid; error_log {tmp_path}/error.log;
-events {{ }}
-http {{
-  {parts} access_log {tmp_path}/access.log; keepalive_requests 100;
-  server {{ listen 127.0.0.1:{port}; listen unix:{tmp_path}/web.sock;
-    root {tmp_path}; location = /small {{ return 200 "hello"; }} }}
-}}
-""")
-    server = subprocess.Popen([program, "-c", tmp_path / "nginx.conf", "-p", tmp_path],
-                              stderr=subprocess.DEVNULL)
-    try:
-        wait_until(lambda: (tmp_path / "web.sock").exists() and (tmp_path / "pid").exists(),
-                   "nginx")
+    site = f"""server {{ listen 127.0.0.1:{port}; listen unix:{tmp_path}/web.sock;
+        location = /small {{ return 200 "hello"; }} }}"""
+    with nginx(tmp_path, site, "keepalive_requests 100;"):
         url = f"http://127.0.0.1:{port}"
         # nginx closes each connection after 100 requests: no error, but connections anew.
         small = bench(f"{url}/small", "-n", 1000, "-c", 3, "--pipeline", 4)
@@ -124,9 +92,6 @@ http {{
         assert unix.data["status"] == {"200": 500}
         post = bench(f"{url}/small", "-n", 5, "--body", "x" * 70_000)
         assert post.data["requests"]["completed"] == 5
-    finally:
-        server.send_signal(signal.SIGTERM)
-        server.wait(DEADLINE)
 
 
 def stand_still(process, seconds, begin):
@@ -217,8 +182,8 @@ def test_ctrl_c_reports_what_was_done(paceline, web, tmp_path):
 @pytest.mark.parametrize("options, message", [
     (["http://127.0.0.1:1/"], "bench: connect to 127.0.0.1:1: Connection refused"),
     (["http://no.invalid/"], "bench: cannot resolve no.invalid: "),
-    (["https://127.0.0.1/"], "bench: only http:// is spoken yet, not https"),
-    (["127.0.0.1:80/"], "bench: a URL begins with http://: http://127.0.0.1:80/"),
+    (["ftp://127.0.0.1/"], "bench: http:// and https:// are spoken, not ftp"),
+    (["127.0.0.1:80/"], "bench: a URL begins with http:// or https://: http://127.0.0.1:80/"),
     (["http://a/", "-t", "4", "-c", "2"],
      "bench: 4 threads need at least as many connections, not 2"),
     (["http://a/", "-d", "5s", "-n", "5"], "bench: -d and -n both say when to end"),
