@@ -92,6 +92,7 @@ Result<LoadOptions> load_options(const BenchInvocation& bench) {
   options.tls_ca = bench.ca;
   options.connections = bench.connections;
   options.threads = bench.threads;
+  if (bench.http10) options.version = LoadVersion::http10;
   options.keep_alive = !bench.close;
   options.pipeline = bench.pipeline;
   options.seed = bench.seed;

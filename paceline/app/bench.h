@@ -29,6 +29,7 @@ struct BenchInvocation {
   std::string unix_path;
   std::string ca;
   bool insecure = false;
+  bool http10 = false;
   bool close = false;
   std::uint32_t pipeline = 1;
   std::string timeout;

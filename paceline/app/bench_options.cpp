@@ -29,6 +29,7 @@ void add_bench_options(CLI::App& command, BenchInvocation& bench) {
   command.add_option("--unix-socket", bench.unix_path, "connect to this instead");
   CLI::Option* ca = command.add_option("--ca", bench.ca, "certificate authorities, a PEM file");
   command.add_flag("--insecure", bench.insecure, "take any certificate")->excludes(ca);
+  command.add_flag("--http1.0", bench.http10, "ask in HTTP/1.0, as ab does");
   command.add_flag("--close", bench.close, "a connection for each request");
   command.add_option("--pipeline", bench.pipeline, "requests sent at once on a connection")
       ->check(number)

@@ -200,6 +200,7 @@ bool LoadConnection::read_head(std::string_view& bytes) {
   if (head.interim()) return true;
   const Method asked = thread_.method_;
   keep_alive_ = head.keep_alive(asked);
+  if (thread_.job_.options.version == LoadVersion::http10) keep_alive_ &= head.asks_keep_alive();
   status_ = static_cast<std::uint16_t>(head.status());
   const Framing framing = head.framing(asked);
   const std::uint64_t length = head.content_length().value_or(0);

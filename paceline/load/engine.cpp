@@ -59,10 +59,11 @@ Result<void> check_options(const LoadOptions& options) {
 /// Null for plain HTTP.
 Result<std::unique_ptr<TlsContext>> tls_context(const LoadOptions& options) {
   if (!options.target.tls) return nullptr;
-  return TlsContext::make({.host = options.target.host,
-                           .verify = options.tls_verify,
-                           .ca_file = options.tls_ca,
-                           .protocol = "http/1.1"});
+  return TlsContext::make(
+      {.host = options.target.host,
+       .verify = options.tls_verify,
+       .ca_file = options.tls_ca,
+       .protocol = options.version == LoadVersion::http10 ? "http/1.0" : "http/1.1"});
 }
 
 /// The share of `all` that falls to a thread; the first ones take the rest.
@@ -102,13 +103,18 @@ Result<std::string> load_request(const LoadOptions& options) {
       })) {
     return fail(Code::invalid, "no method: " + printable(options.method, 40));
   }
-  std::string out = options.method + " " + options.target.path + " HTTP/1.1\r\n";
+  std::string out = options.method + " " + options.target.path +
+                    (options.version == LoadVersion::http10 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
   if (!host) out += "Host: " + options.target.host_header + "\r\n";
   out += headers;
   const bool has_body = !options.body.empty() || options.method == "POST" ||
                         options.method == "PUT" || options.method == "PATCH";
   if (has_body && !length) out += fmt::format("Content-Length: {}\r\n", options.body.size());
-  if (!options.keep_alive && !connection) out += "Connection: close\r\n";
+  // What the version means by itself is not said.
+  const bool kept_by_itself = options.version == LoadVersion::http11;
+  if (!connection && options.keep_alive != kept_by_itself) {
+    out += options.keep_alive ? "Connection: Keep-Alive\r\n" : "Connection: close\r\n";
+  }
   return out + "\r\n" + options.body;
 }
 

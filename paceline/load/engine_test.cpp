@@ -113,6 +113,20 @@ TEST(LoadEngine, FollowsAServerThatCloses) {
   EXPECT_EQ(failures(result), Texts{});
 }
 
+TEST(LoadEngine, Http10KeepsAConnectionOnlyIfBothSayIt) {
+  const std::string kept = "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n";
+  const TestPeer polite(answering(kept));
+  LoadOptions options = asking(polite, 20);
+  options.version = LoadVersion::http10;
+  EXPECT_EQ(run(options).tally.connects, 2u);
+  // A server that names HTTP/1.1 and says nothing is about to close.
+  const TestPeer silent(closing(kHello));
+  options.target = silent.target();
+  const LoadResult result = run(options);
+  EXPECT_EQ(result.tally.connects, 20u);
+  EXPECT_EQ(failures(result), Texts{});
+}
+
 TEST(LoadEngine, ABodyMayEndWithTheConnection) {
   const TestPeer peer(closing("HTTP/1.0 200 OK\r\n\r\nhello"));
   const LoadResult result = run(asking(peer, 20));
@@ -321,6 +335,11 @@ TEST(LoadRequest, HasWhatTheServerNeeds) {
   EXPECT_EQ(load_request(options),
             "POST /?q=1 HTTP/1.1\r\nHOST: x\r\nA:b\r\nContent-Length: 2\r\nConnection: "
             "close\r\n\r\n{}");
+  options = {.target = options.target, .version = LoadVersion::http10};
+  EXPECT_EQ(load_request(options),
+            "GET /?q=1 HTTP/1.0\r\nHost: [::1]:8000\r\nConnection: Keep-Alive\r\n\r\n");
+  options.keep_alive = false;
+  EXPECT_EQ(load_request(options), "GET /?q=1 HTTP/1.0\r\nHost: [::1]:8000\r\n\r\n");
 }
 
 }  // namespace

@@ -14,8 +14,15 @@
 
 namespace paceline {
 
+enum class LoadVersion : std::uint8_t {
+  http11,
+  /// As ab asks: a connection is kept only if both sides say so, and the answer has a length.
+  http10,
+};
+
 struct LoadOptions {
   LoadTarget target;
+  LoadVersion version = LoadVersion::http11;
   std::string method = "GET";
   bool tls_verify = true;  // of https: whether the certificate must be trusted and name the host
   std::string tls_ca;      // of https: a file of authorities, instead of the system's

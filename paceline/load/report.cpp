@@ -134,6 +134,7 @@ std::string load_report(std::string_view url, const LoadOptions& options,
   if (options.warmup > Duration::zero()) {
     out += ", after a warm-up of " + format_duration(options.warmup);
   }
+  if (options.version == LoadVersion::http10) out += ", HTTP/1.0";
   if (!result.tls.protocol.empty()) {
     out += ", " + result.tls.protocol + " with " + result.tls.cipher;
   }

@@ -70,6 +70,7 @@ std::string load_report_json(std::string_view url, const LoadOptions& options,
               {"elapsed_s", seconds(result.elapsed)},
               {"threads", options.threads},
               {"connections", options.connections},
+              {"http", options.version == LoadVersion::http10 ? "1.0" : "1.1"},
               {"keep_alive", options.keep_alive},
               {"pipeline", options.pipeline}};
   if (options.target.tls) {

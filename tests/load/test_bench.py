@@ -88,6 +88,12 @@ def test_nginx_over_tcp_and_a_unix_socket(bench, tmp_path):
         assert big.data["bytes_body"] == 20 * 300_000
         head = bench(f"{url}/big", "-n", 20, "-X", "HEAD")
         assert head.data["bytes_body"] == 0 and head.data["status"] == {"200": 20}
+        old = bench(f"{url}/small", "-n", 300, "-c", 3, "--http1.0")
+        assert old.data["status"] == {"200": 300} and old.data["connects"] < 10
+        closed = bench(f"{url}/small", "-n", 300, "-c", 3, "--http1.0", "--close")
+        assert closed.data["connects"] == 300 and closed.code == 0
+        log = (tmp_path / "access.log").read_text()
+        assert log.count("HTTP/1.0") == 600
         unix = bench("http://name/small", "--unix-socket", tmp_path / "web.sock", "-n", 500)
         assert unix.data["status"] == {"200": 500}
         post = bench(f"{url}/small", "-n", 5, "--body", "x" * 70_000)
@@ -255,3 +261,8 @@ def test_its_packages_come_from_a_lock_file_without_a_registry():
     assert "resolved" not in json.dumps(lock)
     assert lock["packages"]["node_modules/hdr-histogram-js"]["version"] == "3.0.1"
     assert (ROOT / "tests/load/.npmrc").exists()
+
+
+def test_our_server_keeps_connections_of_http_1_0(bench, web):  # noqa: F811
+    kept = bench(web.url + "/", "-n", 200, "-c", 4, "--http1.0")
+    assert kept.code == 0 and kept.data["connects"] == 4 and kept.data["http"] == "1.0"
