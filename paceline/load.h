@@ -4,8 +4,11 @@
 
 #include "paceline/load/capacity.h"       // IWYU pragma: export
 #include "paceline/load/engine.h"         // IWYU pragma: export
+#include "paceline/load/follower.h"       // IWYU pragma: export
+#include "paceline/load/goal.h"           // IWYU pragma: export
 #include "paceline/load/hdr_histogram.h"  // IWYU pragma: export
 #include "paceline/load/hdr_log.h"        // IWYU pragma: export
+#include "paceline/load/judge.h"          // IWYU pragma: export
 #include "paceline/load/options.h"        // IWYU pragma: export
 #include "paceline/load/plan.h"           // IWYU pragma: export
 #include "paceline/load/reach.h"         // IWYU pragma: export

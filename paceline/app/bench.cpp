@@ -4,10 +4,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <optional>
 
 #include "paceline/app/stop_on_signal.h"
+#include "paceline/goals.h"
 #include "paceline/load.h"
 
 namespace paceline::app {
@@ -73,6 +75,20 @@ Result<void> check_output(const std::string& path) {
   return {};
 }
 
+Result<std::vector<LoadGoal>> load_goals(const BenchInvocation& bench) {
+  std::vector<LoadGoal> goals;
+  if (bench.guide_goals) goals = guide_load_goals();
+  for (const std::string& text : bench.goals) {
+    PACELINE_TRY_VALUE(LoadGoal goal, parse_load_goal(text));
+    goals.push_back(std::move(goal));
+  }
+  if (bench.abort_on_fail && goals.empty()) {
+    return fail(Code::invalid, "--abort-on-fail needs a goal: --goal or --goals");
+  }
+  for (LoadGoal& goal : goals) goal.abort |= bench.abort_on_fail;
+  return goals;
+}
+
 Result<LoadOptions> load_options(const BenchInvocation& bench) {
   LoadOptions options;
   PACELINE_TRY_VALUE(options.target, parse_load_target(bench.url));
@@ -88,6 +104,7 @@ Result<LoadOptions> load_options(const BenchInvocation& bench) {
     PACELINE_TRY_VALUE(options.body, read_file(bench.body_file, std::size_t{256} << 20));
   }
   if (options.method.empty()) options.method = options.body.empty() ? "GET" : "POST";
+  PACELINE_TRY_VALUE(options.goals, load_goals(bench));
   options.tls_verify = !bench.insecure;
   options.tls_ca = bench.ca;
   options.connections = bench.connections;
@@ -118,7 +135,13 @@ Result<void> write_files(const BenchInvocation& bench, const LoadOptions& option
 int exit_code(const LoadResult& result) {
   if (result.interrupted) return 105;
   if (result.tally.completed == 0) return 1;
-  return result.doubts().empty() ? 0 : 96;
+  // Whether a slow generator or the server missed a goal cannot be told; a server that does not
+  // keep up with the rate has missed it itself.
+  const std::vector<LoadResult::Doubt> doubts = result.doubts();
+  const bool ours = std::ranges::any_of(doubts, &LoadResult::Doubt::ours);
+  if (!ours && result.any_goal(GoalState::missed)) return 99;
+  if (!doubts.empty()) return 96;
+  return result.any_goal(GoalState::unknown) ? 98 : 0;
 }
 
 int refuse(const Error& error) {

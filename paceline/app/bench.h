@@ -35,6 +35,9 @@ struct BenchInvocation {
   std::string timeout;
   std::string warmup;
   std::string drain;
+  std::vector<std::string> goals;
+  bool guide_goals = false;
+  bool abort_on_fail = false;
   std::string json;
   std::string hlog;
   std::string hgrm;
@@ -43,7 +46,7 @@ struct BenchInvocation {
 /// Adds the options to the subcommand; they fill `bench`, which outlives it.
 void add_bench_options(CLI::App& command, BenchInvocation& bench);
 /// Runs it and answers the exit code: 0; 1 usage, I/O, or no answer at all; 96 when the numbers are
-/// not about the server; 105 interrupted.
+/// not about the server; 98 a goal cannot be decided; 99 one is missed; 105 interrupted.
 int bench(const BenchInvocation& bench);
 
 }  // namespace paceline::app

@@ -37,6 +37,10 @@ void add_bench_options(CLI::App& command, BenchInvocation& bench) {
   command.add_option("--timeout", bench.timeout, "for a whole answer (default 10s)");
   command.add_option("--warmup", bench.warmup, "ask before counting (default 0s)");
   command.add_option("--drain", bench.drain, "wait at the end for what is open (default: timeout)");
+  command.add_option("--goal", bench.goals, "\"p(99)<500\", \"error_rate<0.1%\"; repeatable")
+      ->allow_extra_args(false);
+  command.add_flag("--goals", bench.guide_goals, "the guide's: p95, p99, error_rate");
+  command.add_flag("--abort-on-fail", bench.abort_on_fail, "end when any goal is missed");
   command.add_option("--json", bench.json, "write everything to this file");
   command.add_option("--hlog", bench.hlog, "write an interval log of response times");
   command.add_option("--hgrm", bench.hgrm, "write the percentile spectrum of response times");

@@ -7,6 +7,7 @@
 #include <barrier>
 #include <thread>
 
+#include "paceline/load/judge.h"
 #include "paceline/load/reach.h"
 #include "paceline/load/thread.h"
 
@@ -118,6 +119,93 @@ Result<std::string> load_request(const LoadOptions& options) {
   return out + "\r\n" + options.body;
 }
 
+namespace {
+
+/// Passes seconds on, and ends the run when a goal says so.
+class Watching final : public LoadFollower {
+ public:
+  explicit Watching(const LoadOptions& options)
+      : follower_(options.follower), judge_(options.goals, classes_of(options.goals)) {}
+  void second(const LoadSecond& second) override {
+    judge_.add(second);
+    if (follower_ != nullptr) follower_->second(second);
+    if (ended_.load(std::memory_order_relaxed)) return;
+    if (const LoadGoal* goal = judge_.aborting(); goal != nullptr) {
+      ended_by_ = goal->text;
+      ended_.store(true, std::memory_order_relaxed);
+    }
+  }
+  const std::atomic<bool>& ended() const { return ended_; }
+  /// When nothing more comes.
+  const std::string& ended_by() const { return ended_by_; }
+
+ private:
+  LoadFollower* follower_;
+  LoadJudge judge_;
+  std::atomic<bool> ended_ = false;
+  std::string ended_by_;
+};
+
+struct Setting {
+  const LoadOptions& options;
+  const LoadReached& reached;
+  const TlsContext* tls;
+  const std::string& requests;
+  const ArrivalPlan* plan;
+};
+
+void run_threads(const Setting& setting, LoadResult& result) {
+  const LoadOptions& options = setting.options;
+  const std::vector<StatusClass> classes = classes_of(options.goals);
+  const bool followed =
+      options.follower != nullptr || std::ranges::any_of(options.goals, &LoadGoal::abort);
+  Watching watching(options);
+  LoadBoard board(options.threads);
+  Time start;
+  std::vector<LoadTally> tallies(options.threads);
+  std::vector<Duration> sending(options.threads);
+  std::vector<char> interrupted(options.threads);
+  std::barrier together(options.threads, [&]() noexcept {
+    start = Clock::now() + kStartDelay;
+    result.started = std::chrono::system_clock::now() + options.warmup;
+  });
+  const auto body = [&](unsigned index) {
+    LoadThread thread({.options = options,
+                       .address = setting.reached.address,
+                       .requests = setting.requests,
+                       .tls = setting.tls,
+                       .plan = setting.plan,
+                       .part = {.thread = index, .threads = options.threads},
+                       .classes = classes,
+                       .ended = watching.ended(),
+                       .board = followed ? &board : nullptr,
+                       .connections = share(options.connections, index, options.threads),
+                       .quota = options.requests == 0
+                                    ? LoadThread::no_quota
+                                    : share(options.requests, index, options.threads)});
+    thread.prepare();
+    together.arrive_and_wait();
+    thread.run(start);
+    sending[index] = thread.sending();
+    interrupted[index] = thread.interrupted() ? 1 : 0;
+    tallies[index] = std::move(thread.tally());
+  };
+  {
+    std::vector<std::jthread> threads;
+    if (followed) {
+      threads.emplace_back([&](const std::stop_token& end) { board.follow(watching, end); });
+    }
+    for (unsigned i = 1; i < options.threads; ++i) threads.emplace_back(body, i);
+    body(0);
+  }
+  for (const LoadTally& tally : tallies) result.tally.add(tally);
+  result.interrupted = std::ranges::count(interrupted, 1) > 0;
+  result.duration = *std::ranges::max_element(sending);
+  result.ended_by = watching.ended_by();
+}
+
+}  // namespace
+
 Result<LoadResult> run_load_blocking(const LoadOptions& options) {
   PACELINE_TRY(check_options(options));
   PACELINE_TRY_VALUE(const std::string request, load_request(options));
@@ -139,40 +227,7 @@ Result<LoadResult> run_load_blocking(const LoadOptions& options) {
   std::optional<ArrivalPlan> plan;
   if (options.plan) plan = options.plan->after(options.warmup);
 
-  Time start;
-  std::vector<LoadTally> tallies(options.threads);
-  std::vector<Duration> sending(options.threads);
-  std::vector<char> interrupted(options.threads);
-  std::barrier together(options.threads, [&]() noexcept {
-    start = Clock::now() + kStartDelay;
-    result.started = std::chrono::system_clock::now() + options.warmup;
-  });
-  const auto body = [&](unsigned index) {
-    LoadThread thread({.options = options,
-                       .address = reached->address,
-                       .requests = requests,
-                       .tls = tls.get(),
-                       .plan = plan ? &*plan : nullptr,
-                       .part = {.thread = index, .threads = options.threads},
-                       .connections = share(options.connections, index, options.threads),
-                       .quota = options.requests == 0
-                                    ? LoadThread::no_quota
-                                    : share(options.requests, index, options.threads)});
-    thread.prepare();
-    together.arrive_and_wait();
-    thread.run(start);
-    sending[index] = thread.sending();
-    interrupted[index] = thread.interrupted() ? 1 : 0;
-    tallies[index] = std::move(thread.tally());
-  };
-  {
-    std::vector<std::jthread> threads;
-    for (unsigned i = 1; i < options.threads; ++i) threads.emplace_back(body, i);
-    body(0);
-  }
-  for (const LoadTally& tally : tallies) result.tally.add(tally);
-  result.interrupted = std::ranges::count(interrupted, 1) > 0;
-  result.duration = *std::ranges::max_element(sending);
+  run_threads({options, *reached, tls.get(), requests, plan ? &*plan : nullptr}, result);
   result.elapsed = std::max(result.duration, result.tally.last_answer);
   if (!result.open) {
     result.tally.service = result.tally.response;
@@ -181,6 +236,11 @@ Result<LoadResult> run_load_blocking(const LoadOptions& options) {
   const double seconds = std::chrono::duration<double>(result.duration).count();
   if (result.open && seconds > 0) {
     result.rate_offered = static_cast<double>(result.planned()) / seconds;
+  }
+  const std::vector<LoadVerdict> verdicts =
+      judge_load(options.goals, classes_of(options.goals), result);
+  for (std::size_t i = 0; i < verdicts.size(); ++i) {
+    result.goals.push_back({options.goals[i], verdicts[i]});
   }
   return result;
 }

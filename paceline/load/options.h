@@ -9,6 +9,8 @@
 
 #include "paceline/core.h"
 #include "paceline/http.h"
+#include "paceline/load/follower.h"
+#include "paceline/load/goal.h"
 #include "paceline/load/plan.h"
 #include "paceline/load/target.h"
 
@@ -45,6 +47,8 @@ struct LoadOptions {
   Duration timeout = std::chrono::seconds(10);   // from sending to the last byte
   std::optional<Duration> drain;  // how long to wait at the end for what is open; else `timeout`
   ParserLimits parser{.header_max = 32 * 1024, .head_max = 64 * 1024 - 1};
+  std::vector<LoadGoal> goals;       // judged at the end, or earlier if they may end the run
+  LoadFollower* follower = nullptr;  // told of every second; borrowed
   /// Set from another thread to end early; what was done until then is reported.
   const std::atomic<bool>* stop = nullptr;
 };

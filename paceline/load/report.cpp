@@ -120,6 +120,21 @@ std::string counts_text(const LoadResult& result) {
          fmt::format("  read        {}, {}/s\n", bytes_text(bytes), bytes_text(bytes / seconds));
 }
 
+std::string goals_text(const LoadResult& result) {
+  std::string out;
+  for (const auto& [goal, verdict] : result.goals) {
+    out += fmt::format("  {:<12}{}", out.empty() ? "goals" : "", goal.text);
+    if (verdict.value) {
+      out += ": " + format_load_value(goal, *verdict.value);
+      if (goal.window > Duration::zero()) out += " in the worst " + format_duration(goal.window);
+    }
+    out += ", " + std::string(to_string(verdict.state));
+    out += verdict.reason.empty() ? "\n" : " (" + verdict.reason + ")\n";
+  }
+  if (!result.ended_by.empty()) out += "  ended       by the goal " + result.ended_by + "\n";
+  return out;
+}
+
 }  // namespace
 
 std::string load_report(std::string_view url, const LoadOptions& options,
@@ -147,6 +162,7 @@ std::string load_report(std::string_view url, const LoadOptions& options,
     out += fmt::format("  ≥           {} had no end yet and count with what they took so far\n",
                        plural(tally.lower_bounds, "request"));
   }
+  out += goals_text(result);
   if (result.interrupted) out += "  verdict     interrupted: this is what was done until then\n";
   const std::vector<LoadResult::Doubt> doubts = result.doubts();
   for (const auto& doubt : doubts) out += "  verdict     " + doubt.name + ": " + doubt.text + "\n";

@@ -44,6 +44,17 @@ Json latencies(const LoadResult& result) {
   return out;
 }
 
+Json goals(const LoadResult& result) {
+  Json out = Json::array();
+  for (const auto& [goal, verdict] : result.goals) {
+    Json each = {{"expr", goal.text}, {"value", nullptr}, {"state", to_string(verdict.state)}};
+    if (verdict.value) each["value"] = plain_load_value(goal, *verdict.value);
+    if (!verdict.reason.empty()) each["reason"] = verdict.reason;
+    out.push_back(std::move(each));
+  }
+  return out;
+}
+
 Json each_second(const LoadTally& tally) {
   Json out = Json::array();
   for (const LoadSecond& second : tally.seconds) {
@@ -100,6 +111,8 @@ std::string load_report_json(std::string_view url, const LoadOptions& options,
   out["latency_us"] = latencies(result);
   out["seconds"] = each_second(tally);
   out["generator_cpu"] = tally.cpu_share;
+  out["goals"] = goals(result);
+  if (!result.ended_by.empty()) out["ended_by"] = result.ended_by;
   const std::vector<LoadResult::Doubt> doubts = result.doubts();
   out["verdict"] = result.interrupted ? "interrupted" : doubts.empty() ? "valid" : doubts[0].name;
   out["doubts"] = Json::array();

@@ -36,6 +36,29 @@ std::string LoadFailure::text() const {
   return out.append(": ").append(explain(reply));
 }
 
+HdrSlots slots_of(const HdrHistogram& histogram) {
+  HdrSlots slots;
+  for (std::size_t slot = histogram.first_slot(); slot < histogram.end_slot(); ++slot) {
+    const std::uint64_t count = histogram.in_slot(slot);
+    if (count > 0) slots.emplace_back(static_cast<std::uint32_t>(slot), count);
+  }
+  return slots;
+}
+
+void LoadSecond::add(const LoadSecond& other) {
+  const auto append = [](auto& to, const auto& from) {
+    to.insert(to.end(), from.begin(), from.end());
+  };
+  completed += other.completed;
+  failed += other.failed;
+  bytes_read += other.bytes_read;
+  append(response, other.response);
+  append(unanswered, other.unanswered);
+  append(status, other.status);
+  classes.resize(std::max(classes.size(), other.classes.size()));
+  for (std::size_t i = 0; i < other.classes.size(); ++i) append(classes[i], other.classes[i]);
+}
+
 HdrHistogram LoadSecond::histogram() const {
   HdrHistogram made;
   for (const auto& [slot, count] : response) made.record(HdrHistogram::value_of(slot), count);
@@ -84,13 +107,7 @@ void LoadTally::add(const LoadTally& other) {
   lag_generator.add(other.lag_generator);
   lag_connections.add(other.lag_connections);
   if (seconds.size() < other.seconds.size()) seconds.resize(other.seconds.size());
-  for (std::size_t i = 0; i < other.seconds.size(); ++i) {
-    const LoadSecond& from = other.seconds[i];
-    seconds[i].completed += from.completed;
-    seconds[i].failed += from.failed;
-    seconds[i].response.insert(seconds[i].response.end(), from.response.begin(),
-                               from.response.end());
-  }
+  for (std::size_t i = 0; i < other.seconds.size(); ++i) seconds[i].add(other.seconds[i]);
   last_answer = std::max(last_answer, other.last_answer);
   cpu_share.insert(cpu_share.end(), other.cpu_share.begin(), other.cpu_share.end());
 }
@@ -98,6 +115,11 @@ void LoadTally::add(const LoadTally& other) {
 double LoadResult::rate_achieved() const {
   const double seconds = std::chrono::duration<double>(elapsed).count();
   return seconds > 0 ? static_cast<double>(tally.completed) / seconds : 0;
+}
+
+bool LoadResult::any_goal(GoalState state) const {
+  return std::ranges::any_of(goals,
+                             [&](const Judged& each) { return each.verdict.state == state; });
 }
 
 std::vector<LoadResult::Doubt> LoadResult::doubts() const {
@@ -110,12 +132,14 @@ std::vector<LoadResult::Doubt> LoadResult::doubts() const {
     found.push_back({"generator-limited",
                      fmt::format("requests left up to {} ms late (p99) although a connection was "
                                  "free: the generator, or its machine, was too slow",
-                                 static_cast<double>(late) / 1000.0)});
+                                 static_cast<double>(late) / 1000.0),
+                     true});
   } else if (busiest > kCpuMax) {
     found.push_back({"generator-limited",
                      fmt::format("a generator thread was busy {:.0f} % of the time: more threads, "
                                  "or a lower rate",
-                                 busiest * 100)});
+                                 busiest * 100),
+                     true});
   }
   const auto in_time = static_cast<double>(tally.sent_in_time);
   if (planned() > 0 && in_time < kSentMin * static_cast<double>(planned())) {

@@ -11,6 +11,7 @@
 
 #include "paceline/core.h"
 #include "paceline/http.h"
+#include "paceline/load/goal.h"
 #include "paceline/load/hdr_histogram.h"
 #include "paceline/load/tls.h"
 
@@ -37,11 +38,21 @@ struct LoadFailure {
   std::string text() const;
 };
 
+/// A histogram of few values: slot of HdrHistogram, count.
+using HdrSlots = std::vector<std::pair<std::uint32_t, std::uint64_t>>;
+HdrSlots slots_of(const HdrHistogram& histogram);
+
 /// One second of the run, by when answers came.
 struct LoadSecond {
   std::uint64_t completed = 0;
-  std::uint64_t failed = 0;                                       // no answer, or 4xx, 5xx
-  std::vector<std::pair<std::uint32_t, std::uint64_t>> response;  // slot of HdrHistogram, count
+  std::uint64_t failed = 0;  // no answer, or 4xx, 5xx
+  std::uint64_t bytes_read = 0;
+  HdrSlots response;
+  HdrSlots unanswered;            // of `response`, those that got no answer
+  std::vector<HdrSlots> classes;  // of `response`, by the status classes that goals name
+  std::vector<std::pair<std::uint16_t, std::uint64_t>> status;  // answers; may repeat a status
+
+  void add(const LoadSecond& other);
 
   HdrHistogram histogram() const;
 };
@@ -88,6 +99,12 @@ struct LoadResult {
   TlsFacts tls;             // of the first connection
   double rate_offered = 0;  // open loop: due per second
   LoadTally tally;
+  struct Judged {
+    LoadGoal goal;
+    LoadVerdict verdict;
+  };
+  std::vector<Judged> goals;  // as the options have them
+  std::string ended_by;       // the goal that ended the run, or empty
 
   std::uint64_t planned() const { return tally.sent + tally.unsent; }
   /// Answers per second.
@@ -96,8 +113,10 @@ struct LoadResult {
   struct Doubt {
     std::string name;  // "generator-limited", "under-delivered"
     std::string text;
+    bool ours = false;  // the generator's doing, not the server's
   };
   std::vector<Doubt> doubts() const;
+  bool any_goal(GoalState state) const;
 };
 
 }  // namespace paceline

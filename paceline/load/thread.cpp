@@ -28,6 +28,7 @@ Duration thread_cpu() {
 
 LoadThread::LoadThread(Job job)
     : job_(job), loop_(kernel_), buffer_(kBufferSize), method_(method_from(job.options.method)) {
+  second_classes_.resize(job_.classes.size());
   for (std::uint32_t i = 0; i < job_.connections; ++i) {
     connections_.push_back(std::make_unique<LoadConnection>(*this, job_.options.pipeline));
     idle_.push_back(*connections_.back());
@@ -167,6 +168,9 @@ void LoadThread::answered(Time due, Time sent, Time now, unsigned status) {
   ++tally_.completed;
   ++tally_.status[status];
   tally_.last_answer = now - count_from_;
+  for (std::size_t i = 0; i < second_classes_.size(); ++i) [[unlikely]] {
+    if (job_.classes[i].has(status)) second_classes_[i].record(now - due);
+  }
   if (status >= 400) [[unlikely]] {
     ++bad_;
     tally_.failed_response.record(now - due);
@@ -186,6 +190,7 @@ void LoadThread::failed(LoadConnection& connection, const LoadFailure& failure) 
     const Time due = connection.due_of_outstanding(i);
     if (!counts(due)) continue;
     second_.record(now - due);
+    second_unanswered_.record(now - due);
     if (job_.plan != nullptr) tally_.service.record(now - connection.sent());
     tally_.failed_response.record(now - due);
     if (failure.stage == LoadStage::timeout) tally_.note_lower_bound(now - due);
@@ -220,6 +225,13 @@ void LoadThread::look() {
     end_ = std::min(end_, loop_.now());
     return;
   }
+  if (job_.ended.load(std::memory_order_relaxed)) {
+    done_ = true;
+    end_ = std::min(end_, loop_.now());
+    return;
+  }
+  // Who follows wants to hear of a second without answers, too.
+  if (job_.board != nullptr && loop_.now() >= second_end_) roll_second(loop_.now());
   loop_.arm(look_timer_, loop_.now() + kLook);
 }
 
@@ -239,24 +251,41 @@ void LoadThread::note_cpu() {
 
 void LoadThread::roll_second(Time now) {
   while (now >= second_end_) {
-    LoadSecond second;
-    second.completed = tally_.completed - completed_before_;
-    second.failed = bad_ - bad_before_;
-    for (std::size_t slot = second_.first_slot(); slot < second_.end_slot(); ++slot) {
-      const std::uint64_t count = second_.in_slot(slot);
-      if (count > 0) second.response.emplace_back(static_cast<std::uint32_t>(slot), count);
-    }
-    tally_.seconds.push_back(std::move(second));
     tally_.response.add(second_);
-    second_.clear();
-    completed_before_ = tally_.completed;
-    bad_before_ = bad_;
+    tally_.seconds.push_back(take_second());
+    if (job_.board != nullptr) job_.board->put(job_.part.thread, tally_.seconds.back());
     second_end_ += 1s;
   }
 }
 
+/// What happened since it was called last.
+LoadSecond LoadThread::take_second() {
+  LoadSecond second;
+  second.completed = tally_.completed - completed_before_;
+  second.failed = bad_ - bad_before_;
+  second.bytes_read = tally_.bytes_read - bytes_before_;
+  second.response = slots_of(second_);
+  second.unanswered = slots_of(second_unanswered_);
+  for (HdrHistogram& each : second_classes_) {
+    second.classes.push_back(slots_of(each));
+    each.clear();
+  }
+  for (std::size_t i = 0; i < tally_.status.size(); ++i) {
+    const std::uint64_t count = tally_.status[i] - status_before_[i];
+    if (count > 0) second.status.emplace_back(static_cast<std::uint16_t>(i), count);
+  }
+  second_.clear();
+  second_unanswered_.clear();
+  completed_before_ = tally_.completed;
+  bad_before_ = bad_;
+  bytes_before_ = tally_.bytes_read;
+  status_before_ = tally_.status;
+  return second;
+}
+
 void LoadThread::count_lower_bound(Time due, Time now) {
   second_.record(now - due);
+  second_unanswered_.record(now - due);
   tally_.failed_response.record(now - due);
   tally_.note_lower_bound(now - due);
 }

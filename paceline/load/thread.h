@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -10,6 +12,7 @@
 
 #include "paceline/http.h"
 #include "paceline/load/connection.h"
+#include "paceline/load/follower.h"
 #include "paceline/load/options.h"
 #include "paceline/load/result.h"
 #include "paceline/loop.h"
@@ -38,8 +41,11 @@ class LoadThread {
     const TlsContext* tls;        // null: plain
     const ArrivalPlan* plan;      // with the warm-up in front; null: closed loop
     Arrivals::Part part;
-    std::uint32_t connections;  // of this thread
-    std::uint64_t quota;        // closed loop: requests of this thread, or no_quota
+    const std::vector<StatusClass>& classes;  // counted apart
+    const std::atomic<bool>& ended;           // set when a goal ends the run
+    LoadBoard* board;                         // null: nobody follows
+    std::uint32_t connections;                // of this thread
+    std::uint64_t quota;                      // closed loop: requests of this thread, or no_quota
   };
   explicit LoadThread(Job job);
   LoadThread(const LoadThread&) = delete;
@@ -70,6 +76,7 @@ class LoadThread {
   void note_sent(Time due, Time free_since, Time now);
   void arm_arrival();
   void roll_second(Time now);
+  LoadSecond take_second();
   void finish();
   void note_cpu();
   void count_lower_bound(Time due, Time now);
@@ -115,6 +122,10 @@ class LoadThread {
   std::uint64_t bad_ = 0;               // without an answer below 400, in all
   std::uint64_t bad_before_ = 0;
   HdrHistogram second_;  // responses of this second; then added to the tally's
+  HdrHistogram second_unanswered_;
+  std::vector<HdrHistogram> second_classes_;         // by Job::classes
+  std::array<std::uint64_t, 1000> status_before_{};  // of the seconds that are over
+  std::uint64_t bytes_before_ = 0;
   bool sending_ = false;
   bool done_ = false;
   bool interrupted_ = false;
