@@ -91,6 +91,7 @@ Result<std::vector<LoadGoal>> load_goals(const BenchInvocation& bench) {
 
 Result<LoadOptions> load_options(const BenchInvocation& bench) {
   LoadOptions options;
+  if (bench.url.empty()) return fail(Code::invalid, "a URL is needed: paceline bench URL");
   PACELINE_TRY_VALUE(options.target, parse_load_target(bench.url));
   options.target.unix_path = bench.unix_path;
   PACELINE_TRY(choose_loop(bench, options));
@@ -152,6 +153,7 @@ int refuse(const Error& error) {
 }  // namespace
 
 int bench(const BenchInvocation& bench) {
+  if (bench.merge) return bench_merge(bench);
   Result<LoadOptions> options = load_options(bench);
   if (!options) return refuse(options.error());
   std::optional<StopOnSignal> signals(std::in_place);

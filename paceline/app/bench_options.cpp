@@ -4,8 +4,20 @@
 
 namespace paceline::app {
 
+namespace {
+
+void add_merge(CLI::App& command, BenchInvocation& bench) {
+  CLI::App* merge = command.add_subcommand("merge", "add interval logs of several generators");
+  merge->add_option("files", bench.merge_files, "what --hlog wrote")->required();
+  merge->add_option("-o,--output", bench.merge_output, "write one interval log of them all");
+  merge->callback([&bench] { bench.merge = true; });
+}
+
+}  // namespace
+
 void add_bench_options(CLI::App& command, BenchInvocation& bench) {
-  command.add_option("url", bench.url, "http[s]://host[:port]/path")->required();
+  command.add_option("url", bench.url, "http[s]://host[:port]/path");
+  add_merge(command, bench);
   const auto number = CLI::PositiveNumber;
   command.add_option("-c,--connections", bench.connections, "over all threads")
       ->check(number)

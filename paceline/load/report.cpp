@@ -170,6 +170,29 @@ std::string load_report(std::string_view url, const LoadOptions& options,
   return out;
 }
 
+std::string merge_report(const std::vector<NamedHdrLog>& logs, const HdrLog& merged) {
+  const auto sum = [](const HdrLog& log) {
+    HdrHistogram all;
+    for (const HdrInterval& interval : log.intervals) all.add(interval.histogram);
+    return all;
+  };
+  std::size_t width = 8;
+  for (const NamedHdrLog& each : logs) width = std::max(width, each.name.size());
+  std::string out = fmt::format("{} of {} merged\n\n  {:<{}}{:>11}{:>9}{:>9}{:>9}{:>9}{:>9}\n",
+                                plural(logs.size(), "interval log"), format_rfc3339(merged.start),
+                                "", width, "requests", "p50", "p95", "p99", "p99.9", "max");
+  const auto row = [&](std::string_view name, const HdrHistogram& histogram) {
+    out += fmt::format("  {:<{}}{:>11}", name, width, histogram.count());
+    for (const double quantile : {0.5, 0.95, 0.99, 0.999, 1.0}) {
+      out += fmt::format("{:>9}", time_text(static_cast<double>(histogram.at(quantile))));
+    }
+    out += "\n";
+  };
+  for (const NamedHdrLog& each : logs) row(printable(each.name), sum(each.log));
+  row("together", sum(merged));
+  return out;
+}
+
 std::string load_report_hlog(const LoadResult& result) {
   std::string out = hdr_log_head(result.started);
   for (std::size_t i = 0; i < result.tally.seconds.size(); ++i) {

@@ -266,3 +266,31 @@ def test_its_packages_come_from_a_lock_file_without_a_registry():
 def test_our_server_keeps_connections_of_http_1_0(bench, web):  # noqa: F811
     kept = bench(web.url + "/", "-n", 200, "-c", 4, "--http1.0")
     assert kept.code == 0 and kept.data["connects"] == 4 and kept.data["http"] == "1.0"
+
+
+def test_logs_of_two_generators_become_one(bench, web, paceline, tmp_path):  # noqa: F811
+    logs = [tmp_path / "a.hlog", tmp_path / "b.hlog"]
+    for log, count in zip(logs, (300, 500)):
+        assert bench(web.url + "/", "-n", count, "--hlog", log).code == 0
+    merged = tmp_path / "all.hlog"
+    command = [paceline, "bench", "merge", *logs, "-o", merged]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE)
+    assert run.returncode == 0, run.stderr
+    rows = [line.split() for line in run.stdout.splitlines()[3:]]
+    assert [(row[0], row[1]) for row in rows] == [
+        (str(logs[0]), "300"), (str(logs[1]), "500"), ("together", "800")]
+    again = subprocess.run([paceline, "bench", "merge", merged], capture_output=True, text=True,
+                           timeout=DEADLINE)
+    assert again.stdout.splitlines()[-1].split()[1:] == rows[-1][1:]
+
+
+def test_what_cannot_be_merged_is_named(paceline, tmp_path):
+    broken = tmp_path / "broken.hlog"
+    for text, words in (("1,1,1,HISTFAAA\n", "line 1: "), ("", "no interval in it")):
+        broken.write_text(text)
+        run = subprocess.run([paceline, "bench", "merge", broken], capture_output=True, text=True,
+                             timeout=DEADLINE)
+        assert run.returncode == 1
+        assert run.stderr.startswith(f"bench merge: {broken}: {words}"), run.stderr
+    none = subprocess.run([paceline, "bench"], capture_output=True, text=True, timeout=DEADLINE)
+    assert none.returncode == 1 and none.stderr.startswith("bench: a URL is needed")
