@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <memory>
 #include <optional>
 
 #include "paceline/app/stop_on_signal.h"
@@ -95,7 +96,7 @@ Result<LoadOptions> load_options(const BenchInvocation& bench) {
   PACELINE_TRY_VALUE(options.target, parse_load_target(bench.url));
   options.target.unix_path = bench.unix_path;
   PACELINE_TRY(choose_loop(bench, options));
-  for (const std::string& path : {bench.json, bench.hlog, bench.hgrm}) {
+  for (const std::string& path : {bench.json, bench.log, bench.hlog, bench.hgrm}) {
     PACELINE_TRY(check_output(path));
   }
   options.method = bench.method;
@@ -156,6 +157,13 @@ int bench(const BenchInvocation& bench) {
   if (bench.merge) return bench_merge(bench);
   Result<LoadOptions> options = load_options(bench);
   if (!options) return refuse(options.error());
+  std::unique_ptr<RequestLog> log;
+  if (!bench.log.empty()) {
+    Result<std::unique_ptr<RequestLog>> opened = RequestLog::open(bench.log);
+    if (!opened) return refuse(opened.error());
+    log = std::move(*opened);
+    options->log = log.get();
+  }
   std::optional<StopOnSignal> signals(std::in_place);
   options->stop = &signals->stop();
   const Result<LoadResult> result = run_load_blocking(*options);
@@ -163,6 +171,9 @@ int bench(const BenchInvocation& bench) {
   if (!result) return refuse(result.error());
   std::fputs(load_report(bench.url, *options, *result).c_str(), stdout);
   std::fflush(stdout);
+  if (const Result<void> logged = log ? log->finish() : Result<void>(); !logged) {
+    return refuse(logged.error());
+  }
   if (const Result<void> written = write_files(bench, *options, *result); !written) {
     return refuse(written.error());
   }

@@ -42,6 +42,7 @@ struct BenchInvocation {
   bool guide_goals = false;
   bool abort_on_fail = false;
   std::string json;
+  std::string log;
   std::string hlog;
   std::string hgrm;
 };

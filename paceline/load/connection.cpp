@@ -149,6 +149,7 @@ void LoadConnection::read(bool hangup) {
     thread_.loop_.measure();
     if (n < 0) return fail_transfer(LoadStage::read, static_cast<int>(-n));
     if (n == 0) return peer_closed();
+    if (kept == 0 && !in_body_) first_ = thread_.loop_.measured();
     const auto size = static_cast<std::size_t>(n);
     if (thread_.counts(sent_)) thread_.tally_.bytes_read += size;
     if (kept > 0) {
@@ -208,10 +209,12 @@ bool LoadConnection::read_head(std::string_view& bytes) {
     const auto size = static_cast<std::size_t>(framing == Framing::none ? 0 : length);
     bytes.remove_prefix(size);
     if (thread_.counts(sent_)) thread_.tally_.bytes_body += size;
+    body_size_ = size;
     answered();
     return state_ == State::open;
   }
   body_ = ReplyBody(framing, length);
+  body_size_ = 0;
   in_body_ = true;
   return true;
 }
@@ -220,6 +223,7 @@ bool LoadConnection::read_body(std::string_view& bytes) {
   const ReplyBody::Piece piece = body_.next(bytes);
   bytes.remove_prefix(piece.consumed);
   if (thread_.counts(sent_)) thread_.tally_.bytes_body += piece.data.size();
+  body_size_ += piece.data.size();
   if (piece.state == ParseState::failed) {
     fail({.stage = LoadStage::read, .reply = piece.error});
     return false;
@@ -231,7 +235,18 @@ bool LoadConnection::read_body(std::string_view& bytes) {
 /// One answer is whole. The last that the server means to give makes failures of the rest.
 void LoadConnection::answered() {
   in_body_ = false;
-  thread_.answered(due_[answered_], sent_, thread_.loop_.measured(), status_);
+  const Time now = thread_.loop_.measured();
+  thread_.answered(due_[answered_], sent_, now, status_);
+  if (thread_.log_ && thread_.counts(due_[answered_])) [[unlikely]] {
+    thread_.log_->add({.due = due_[answered_],
+                       .sent = sent_,
+                       .first = first_,
+                       .end = now,
+                       .connection = number,
+                       .status = status_,
+                       .bytes = body_size_});
+  }
+  first_ = now;  // the next one of a pipeline may be in the same bytes
   ++answered_;
   if (!keep_alive_ && outstanding() > 0) {
     fail({.stage = LoadStage::read, .reply = ReplyError::truncated});

@@ -20,8 +20,9 @@ class LoadThread;
 /// in part.
 class LoadConnection final : public ListNode, public Watch {
  public:
-  LoadConnection(LoadThread& thread, std::uint32_t pipeline)
-      : thread_(thread), due_(std::make_unique<Time[]>(pipeline)) {}
+  /// `number` is for people who tell connections apart.
+  LoadConnection(LoadThread& thread, std::uint32_t pipeline, std::uint32_t number)
+      : number(number), thread_(thread), due_(std::make_unique<Time[]>(pipeline)) {}
   LoadConnection(const LoadConnection&) = delete;
   LoadConnection& operator=(const LoadConnection&) = delete;
   ~LoadConnection() { close(); }
@@ -39,6 +40,7 @@ class LoadConnection final : public ListNode, public Watch {
   /// Of the oldest request without an answer, and of what follows it.
   Time due_of_outstanding(std::uint32_t index) const { return due_[answered_ + index]; }
   Time sent() const { return sent_; }
+  const std::uint32_t number;
   Time free_since = Time::min();  // since when it could have taken a request
 
  private:
@@ -65,7 +67,9 @@ class LoadConnection final : public ListNode, public Watch {
   LoadThread& thread_;
   std::unique_ptr<Time[]> due_;
   Time sent_{};
-  Time step_began_{};  // of connecting, then of the TLS handshake
+  Time first_{};                 // when the answer that is read began to arrive
+  Time step_began_{};            // of connecting, then of the TLS handshake
+  std::uint64_t body_size_ = 0;  // of that answer, up to here
   std::size_t written_ = 0;
   std::string partial_;  // the front of a head whose rest has not come
   std::unique_ptr<TlsSession> tls_;

@@ -12,6 +12,7 @@
 #include "paceline/load/follower.h"
 #include "paceline/load/goal.h"
 #include "paceline/load/plan.h"
+#include "paceline/load/request_log.h"
 #include "paceline/load/target.h"
 
 namespace paceline {
@@ -48,6 +49,7 @@ struct LoadOptions {
   std::optional<Duration> drain;  // how long to wait at the end for what is open; else `timeout`
   ParserLimits parser{.header_max = 32 * 1024, .head_max = 64 * 1024 - 1};
   std::vector<LoadGoal> goals;       // judged at the end, or earlier if they may end the run
+  RequestLog* log = nullptr;         // a line for each request that counts; borrowed
   LoadFollower* follower = nullptr;  // told of every second; borrowed
   /// Set from another thread to end early; what was done until then is reported.
   const std::atomic<bool>* stop = nullptr;

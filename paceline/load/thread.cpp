@@ -30,7 +30,8 @@ LoadThread::LoadThread(Job job)
     : job_(job), loop_(kernel_), buffer_(kBufferSize), method_(method_from(job.options.method)) {
   second_classes_.resize(job_.classes.size());
   for (std::uint32_t i = 0; i < job_.connections; ++i) {
-    connections_.push_back(std::make_unique<LoadConnection>(*this, job_.options.pipeline));
+    const std::uint32_t number = i * job_.part.threads + job_.part.thread;
+    connections_.push_back(std::make_unique<LoadConnection>(*this, job_.options.pipeline, number));
     idle_.push_back(*connections_.back());
   }
 }
@@ -50,6 +51,7 @@ void LoadThread::run(Time start) {
   start_ = start;
   count_from_ = start + options.warmup;
   second_end_ = count_from_ + 1s;
+  if (options.log != nullptr) log_.emplace(*options.log, count_from_);
   if (job_.plan != nullptr) {
     end_ = start + job_.plan->length();
     arrivals_.emplace(*job_.plan, options.arrivals, options.seed, job_.part);
@@ -193,6 +195,7 @@ void LoadThread::failed(LoadConnection& connection, const LoadFailure& failure) 
     second_unanswered_.record(now - due);
     if (job_.plan != nullptr) tally_.service.record(now - connection.sent());
     tally_.failed_response.record(now - due);
+    log_loss(connection, due, now, to_string(failure.stage));
     if (failure.stage == LoadStage::timeout) tally_.note_lower_bound(now - due);
     ++tally_.errors[static_cast<std::size_t>(failure.stage)];
     ++counted.count;
@@ -203,6 +206,17 @@ void LoadThread::failed(LoadConnection& connection, const LoadFailure& failure) 
   if (failure.stage != LoadStage::connect) return failed_.push_back(connection);
   resting_.push_back(connection);
   if (!rest_timer_.armed()) loop_.arm(rest_timer_, now + kRest);
+}
+
+/// A request without an answer; `now` is when nobody waited for one any longer.
+void LoadThread::log_loss(const LoadConnection& connection, Time due, Time now,
+                          std::string_view outcome) {
+  if (!log_) return;
+  log_->add({.due = due,
+             .sent = connection.sent(),
+             .end = now,
+             .connection = connection.number,
+             .outcome = outcome});
 }
 
 void LoadThread::end_rest() {
@@ -301,6 +315,7 @@ void LoadThread::finish() {
       const Time due = connection.due_of_outstanding(i);
       if (!counts(due)) continue;
       ++tally_.unfinished;
+      log_loss(connection, due, now, "unfinished");
       count_lower_bound(due, now);
       if (job_.plan != nullptr) tally_.service.record(now - connection.sent());
     }
@@ -309,11 +324,13 @@ void LoadThread::finish() {
     const Time due = next_due();
     if (!counts(due)) continue;
     ++tally_.unsent;
+    if (log_) log_->add({.due = due, .outcome = "unsent"});
     count_lower_bound(due, now);
     tally_.lag.record(now - due);
     tally_.lag_connections.record(now - due);
   }
   if (!second_.empty()) roll_second(second_end_);  // the last one, in part
+  log_.reset();
 }
 
 }  // namespace paceline

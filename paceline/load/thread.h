@@ -77,6 +77,7 @@ class LoadThread {
   void arm_arrival();
   void roll_second(Time now);
   LoadSecond take_second();
+  void log_loss(const LoadConnection& connection, Time due, Time now, std::string_view outcome);
   void finish();
   void note_cpu();
   void count_lower_bound(Time due, Time now);
@@ -104,6 +105,7 @@ class LoadThread {
   List<LoadConnection> failed_;   // looked at when the turn is over: a failure may come in ask()
   List<LoadConnection> resting_;
   std::optional<Arrivals> arrivals_;
+  std::optional<RequestLog::Part> log_;  // none: no log is kept
 
   OwnTimer<&LoadThread::arrive> arrival_timer_{*this};
   OwnTimer<&LoadThread::give_up> timeout_timer_{*this};

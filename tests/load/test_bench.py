@@ -294,3 +294,31 @@ def test_what_cannot_be_merged_is_named(paceline, tmp_path):
         assert run.stderr.startswith(f"bench merge: {broken}: {words}"), run.stderr
     none = subprocess.run([paceline, "bench"], capture_output=True, text=True, timeout=DEADLINE)
     assert none.returncode == 1 and none.stderr.startswith("bench: a URL is needed")
+
+
+def test_a_line_for_every_request(bench, web, tmp_path):  # noqa: F811
+    log = tmp_path / "requests.tsv"
+    run = bench(web.url + "/", "-R", 400, "-n", 200, "-c", 3, "-t", 2, "--log", log)
+    head, *rows = [line.split("\t") for line in log.read_text().splitlines()]
+    assert head == ["due_us", "sent_us", "first_us", "end_us", "status", "bytes", "connection",
+                    "outcome"]
+    assert len(rows) == run.data["requests"]["completed"] == 200
+    assert {row[4] for row in rows} == {"200"} and {row[7] for row in rows} == {"ok"}
+    assert sum(int(row[5]) for row in rows) == run.data["bytes_body"]
+    assert {int(row[6]) for row in rows} <= {0, 1, 2}
+    for row in rows:
+        due, sent, first, end = map(int, row[:4])
+        assert due <= sent <= first <= end
+    assert sorted(int(row[0]) for row in rows) == [index * 2500 for index in range(200)]
+
+
+def test_what_got_no_answer_is_in_the_log_too(bench, tmp_path):  # noqa: F811
+    log = tmp_path / "requests.tsv"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        run = bench(url, "-R", 100, "-n", 10, "-c", 2, "--timeout", "10s", "--drain", "50ms",
+                    "--log", log)
+    assert run.code == 1
+    rows = [line.split("\t") for line in log.read_text().splitlines()[1:]]
+    assert sorted(row[7] for row in rows) == ["unfinished"] * 2 + ["unsent"] * 8
+    assert all(row[2] == "-" for row in rows)
