@@ -96,7 +96,7 @@ Result<LoadOptions> load_options(const BenchInvocation& bench) {
   PACELINE_TRY_VALUE(options.target, parse_load_target(bench.url));
   options.target.unix_path = bench.unix_path;
   PACELINE_TRY(choose_loop(bench, options));
-  for (const std::string& path : {bench.json, bench.log, bench.hlog, bench.hgrm}) {
+  for (const std::string& path : {bench.json, bench.html, bench.log, bench.hlog, bench.hgrm}) {
     PACELINE_TRY(check_output(path));
   }
   options.method = bench.method;
@@ -127,6 +127,9 @@ Result<void> write_files(const BenchInvocation& bench, const LoadOptions& option
                          const LoadResult& result) {
   if (!bench.json.empty()) {
     PACELINE_TRY(write_file(bench.json, load_report_json(bench.url, options, result)));
+  }
+  if (!bench.html.empty()) {
+    PACELINE_TRY(write_file(bench.html, load_report_html(bench.url, options, result)));
   }
   if (!bench.hlog.empty()) PACELINE_TRY(write_file(bench.hlog, load_report_hlog(result)));
   if (!bench.hgrm.empty())

@@ -55,6 +55,7 @@ void add_bench_options(CLI::App& command, BenchInvocation& bench) {
   command.add_flag("--abort-on-fail", bench.abort_on_fail, "end when any goal is missed");
   command.add_option("--json", bench.json, "write everything to this file");
   command.add_option("--log", bench.log, "write a line for every request (TSV)");
+  command.add_option("--html", bench.html, "write a page with charts");
   command.add_option("--hlog", bench.hlog, "write an interval log of response times");
   command.add_option("--hgrm", bench.hgrm, "write the percentile spectrum of response times");
 }

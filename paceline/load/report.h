@@ -22,6 +22,10 @@ struct NamedHdrLog {
   HdrLog log;
 };
 std::string merge_report(const std::vector<NamedHdrLog>& logs, const HdrLog& merged);
+/// A page that needs nothing else: verdict, latency and throughput over time, the percentile
+/// spectrum, and the report.
+std::string load_report_html(std::string_view url, const LoadOptions& options,
+                             const LoadResult& result);
 /// The seconds of the run as an interval log.
 std::string load_report_hlog(const LoadResult& result);
 

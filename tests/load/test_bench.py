@@ -3,11 +3,13 @@ what others read, and a server that stands still shows where it should."""
 
 import json
 import pathlib
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import threading
+import xml.dom.minidom
 
 import pytest
 from conftest import ROOT, free_port, wait_until
@@ -322,3 +324,18 @@ def test_what_got_no_answer_is_in_the_log_too(bench, tmp_path):  # noqa: F811
     rows = [line.split("\t") for line in log.read_text().splitlines()[1:]]
     assert sorted(row[7] for row in rows) == ["unfinished"] * 2 + ["unsent"] * 8
     assert all(row[2] == "-" for row in rows)
+
+
+def test_the_page_needs_nothing_else(bench, web, tmp_path):  # noqa: F811
+    page = tmp_path / "report.html"
+    run = bench(web.url + "/?a<b&c", "-R", 300, "-d", "2500ms", "--html", page)
+    text = page.read_text()
+    assert "<h1>Load test of " + web.url + "/?a&lt;b&amp;c</h1>" in text
+    assert "<script" not in text and text.count("http") == text.count(web.url) == 3
+    document = xml.dom.minidom.parseString("<page>" + "".join(
+        part + "</svg>" for part in re.findall(r"<svg.*?(?=</svg>)", text, re.S)) + "</page>")
+    charts = document.getElementsByTagName("svg")
+    assert len(charts) == 3
+    lines = [path for path in charts[0].getElementsByTagName("path")
+             if path.getAttribute("class") == "p99"]
+    assert lines[0].getAttribute("d").count("L") + 1 == len(run.data["seconds"])
