@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 
+#include "paceline/app/bench_view.h"
 #include "paceline/app/stop_on_signal.h"
 #include "paceline/goals.h"
 #include "paceline/load.h"
@@ -169,7 +170,10 @@ int bench(const BenchInvocation& bench) {
   }
   std::optional<StopOnSignal> signals(std::in_place);
   options->stop = &signals->stop();
+  std::optional<BenchView> view;
+  if (!bench.quiet) options->follower = &view.emplace(*options);
   const Result<LoadResult> result = run_load_blocking(*options);
+  view.reset();
   signals.reset();
   if (!result) return refuse(result.error());
   std::fputs(load_report(bench.url, *options, *result).c_str(), stdout);

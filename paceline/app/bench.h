@@ -43,6 +43,7 @@ struct BenchInvocation {
   bool abort_on_fail = false;
   std::string json;
   std::string log;
+  bool quiet = false;
   std::string html;
   std::string hlog;
   std::string hgrm;

@@ -53,6 +53,7 @@ void add_bench_options(CLI::App& command, BenchInvocation& bench) {
       ->allow_extra_args(false);
   command.add_flag("--goals", bench.guide_goals, "the guide's: p95, p99, error_rate");
   command.add_flag("--abort-on-fail", bench.abort_on_fail, "end when any goal is missed");
+  command.add_flag("-q,--quiet", bench.quiet, "show nothing while it runs");
   command.add_option("--json", bench.json, "write everything to this file");
   command.add_option("--log", bench.log, "write a line for every request (TSV)");
   command.add_option("--html", bench.html, "write a page with charts");
