@@ -294,6 +294,33 @@ TEST(LoadEngine, AStopInTheWarmUpHasNothingToReport) {
   EXPECT_EQ(result.duration, 0s);
 }
 
+TEST(LoadResult, WhatBreaksLittlesLawIsDoubtful) {
+  LoadResult result;
+  LoadTally& tally = result.tally;
+  tally.counted = 10s;
+  tally.looks = 500;
+  tally.in_flight = 10;
+  tally.in_flight_error = 0.01;
+  tally.service.record(10'000, 10'000);  // 1,000/s of 10 ms each
+  EXPECT_NEAR(result.in_flight_expected(), 10, 0.1);
+  EXPECT_TRUE(result.doubts().empty());
+  tally.in_flight = 12;
+  ASSERT_EQ(result.doubts().size(), 1u);
+  EXPECT_EQ(result.doubts()[0].name, "inconsistent");
+  tally.in_flight_error = 1;
+  EXPECT_TRUE(result.doubts().empty());
+}
+
+TEST(LoadEngine, RequestsInFlightAreLookedAt) {
+  const TestPeer peer(answering(kHello));
+  LoadOptions options = asking(peer, 0);
+  options.duration = 200ms;
+  const LoadResult result = run(options);
+  EXPECT_GT(result.tally.looks, 0u);
+  EXPECT_LE(result.tally.in_flight, 2);
+  EXPECT_LE(result.in_flight_expected(), 2.1);
+}
+
 TEST(LoadEngine, WhoRefusesIsNotAsked) {
   LoadOptions options;
   {

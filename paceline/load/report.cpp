@@ -130,6 +130,8 @@ std::string load_report(std::string_view url, const LoadOptions& options,
     out += ", " + result.tls.protocol + " with " + result.tls.cipher;
   }
   out += "\n\n" + table(result) + "\n" + counts_text(result);
+  out += fmt::format("  in flight   {:.2f} on average; rate times service time: {:.2f}\n",
+                     tally.in_flight, result.in_flight_expected());
   const double busiest = tally.cpu_share.empty() ? 0 : *std::ranges::max_element(tally.cpu_share);
   out += fmt::format("  generator   {:.0f} % of a core", busiest * 100);
   if (options.threads > 1) out += " by the busiest thread";

@@ -110,6 +110,7 @@ std::string load_report_json(std::string_view url, const LoadOptions& options,
   out["connects"] = tally.connects;
   out["latency_us"] = latencies(result);
   out["seconds"] = each_second(tally);
+  out["in_flight"] = {{"mean", tally.in_flight}, {"expected", result.in_flight_expected()}};
   out["generator_cpu"] = tally.cpu_share;
   out["goals"] = goals(result);
   if (!result.ended_by.empty()) out["ended_by"] = result.ended_by;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <numeric>
 
@@ -14,7 +15,24 @@ namespace {
 constexpr std::uint64_t kLagMax = 1000;  // µs
 constexpr double kLagShare = 0.05;
 constexpr double kCpuMax = 0.9;
+// Little's law holds for any server, so a run that breaks it has counted or timed wrongly. Looks
+// are not independent, and the edges of a run are left out of some of its sums: the difference must
+// be above a tenth and what chance explains, in a run that is long enough to tell.
+constexpr double kInFlightShare = 0.1;
+constexpr double kInFlightDeviations = 6;
+constexpr std::uint64_t kLooksMin = 200;
+constexpr double kServiceTimesMin = 20;
 constexpr double kSentMin = 0.99;  // of what was due, before the plan ended (nighthawk: 0.99)
+
+bool breaks_littles_law(const LoadResult& result, double expected) {
+  const LoadTally& tally = result.tally;
+  const double service = tally.service.mean();
+  const double counted = std::chrono::duration<double, std::micro>(tally.counted).count();
+  if (expected < 1 || tally.looks < kLooksMin || counted < kServiceTimesMin * service) return false;
+  const double off = std::abs(tally.in_flight - expected);
+  return off > kInFlightShare * expected &&
+         off > kInFlightDeviations * std::sqrt(tally.in_flight_error);
+}
 
 }  // namespace
 
@@ -108,6 +126,10 @@ void LoadTally::add(const LoadTally& other) {
   lag_connections.add(other.lag_connections);
   if (seconds.size() < other.seconds.size()) seconds.resize(other.seconds.size());
   for (std::size_t i = 0; i < other.seconds.size(); ++i) seconds[i].add(other.seconds[i]);
+  in_flight += other.in_flight;
+  in_flight_error += other.in_flight_error;
+  looks += other.looks;
+  counted = std::max(counted, other.counted);
   last_answer = std::max(last_answer, other.last_answer);
   cpu_share.insert(cpu_share.end(), other.cpu_share.begin(), other.cpu_share.end());
 }
@@ -122,8 +144,22 @@ bool LoadResult::any_goal(GoalState state) const {
                              [&](const Judged& each) { return each.verdict.state == state; });
 }
 
+double LoadResult::in_flight_expected() const {
+  const double us = std::chrono::duration<double, std::micro>(tally.counted).count();
+  if (us <= 0) return 0;
+  return tally.service.mean() * static_cast<double>(tally.service.count()) / us;
+}
+
 std::vector<LoadResult::Doubt> LoadResult::doubts() const {
   std::vector<Doubt> found;
+  if (const double expected = in_flight_expected(); breaks_littles_law(*this, expected)) {
+    found.push_back(
+        {"inconsistent",
+         fmt::format("{:.1f} requests were in flight on average, and rate times service "
+                     "time gives {:.1f}: the clock or the counts are wrong",
+                     tally.in_flight, expected),
+         true});
+  }
   if (!open) return found;
   const std::uint64_t late = tally.lag_generator.at(0.99);
   const auto allowed = static_cast<double>(tally.response.at(0.99)) * kLagShare;

@@ -81,6 +81,10 @@ struct LoadTally {
   HdrHistogram lag_generator;    //   while a connection was free: we were late
   HdrHistogram lag_connections;  //   + while none was free
   std::vector<LoadSecond> seconds;
+  double in_flight = 0;        // requests out, the mean of looks at random moments
+  double in_flight_error = 0;  // its variance
+  std::uint64_t looks = 0;
+  Duration counted{};             // from the start of counting to the last look
   Duration last_answer{};         // from the start of counting
   std::vector<double> cpu_share;  // of each generator thread, while it sent
 
@@ -107,11 +111,13 @@ struct LoadResult {
   std::string ended_by;       // the goal that ended the run, or empty
 
   std::uint64_t planned() const { return tally.sent + tally.unsent; }
+  /// Requests out by Little's law: rate × service time.
+  double in_flight_expected() const;
   /// Answers per second.
   double rate_achieved() const;
   /// Whether the numbers are about the server. Empty, or one sentence a reason.
   struct Doubt {
-    std::string name;  // "generator-limited", "under-delivered"
+    std::string name;  // "generator-limited", "under-delivered", "inconsistent"
     std::string text;
     bool ours = false;  // the generator's doing, not the server's
   };

@@ -12,6 +12,8 @@ constexpr std::size_t kBufferSize = std::size_t{128} << 10;  // twice the longes
 // A server that refuses is asked again a hundred times a second by each connection, not as fast
 // as the machine can.
 constexpr Duration kRest = std::chrono::milliseconds(10);
+// Not evenly: arrivals are, and a look in step with them would see always the same.
+constexpr double kLookInFlight = 20e6;  // ns, the mean of exponential pauses
 constexpr Duration kLook = std::chrono::milliseconds(20);
 // The system may be late by a thousandth of a sleep. So a long one ends early, and a short one
 // does the rest.
@@ -43,7 +45,9 @@ void LoadThread::prepare() {
   if (!job_.options.keep_alive) return;
   for (const auto& connection : connections_) connection->open();
   const Deadline limit = Deadline::after(loop_.measure(), job_.options.timeout);
-  while (opening_ > 0 && !limit.passed(loop_.measure())) loop_.turn(limit.at);
+  while (opening_ > 0 && !limit.passed(loop_.measure()) && !stopped()) {
+    loop_.turn(limit.sooner({loop_.measured() + kLook}).at);
+  }
 }
 
 void LoadThread::run(Time start) {
@@ -62,6 +66,8 @@ void LoadThread::run(Time start) {
   loop_.arm(look_timer_, start + kLook);
   while (loop_.measure() < start) loop_.turn(start);
   cpu_at_start_ = thread_cpu();
+  moments_.seed(job_.part.thread + 1);
+  look_in_flight();
   sending_ = true;
   if (job_.plan != nullptr) {
     arm_arrival();
@@ -126,6 +132,7 @@ void LoadThread::ask_open(LoadConnection& connection, Time now) {
 
 void LoadThread::ask_next(LoadConnection& connection, std::uint32_t count, Time now) {
   waiting_.push_back(connection);
+  out_ += count;
   if (!timeout_timer_.armed()) loop_.arm(timeout_timer_, now + job_.options.timeout);
   connection.ask(count, now);
 }
@@ -161,6 +168,7 @@ void LoadThread::arrive() {
 }
 
 void LoadThread::answered(Time due, Time sent, Time now, unsigned status) {
+  --out_;
   if (!counts(due)) return;
   if (now >= second_end_) [[unlikely]] {
     roll_second(now);
@@ -182,6 +190,7 @@ void LoadThread::answered(Time due, Time sent, Time now, unsigned status) {
 void LoadThread::failed(LoadConnection& connection, const LoadFailure& failure) {
   const Time now = loop_.measure();
   const std::uint32_t outstanding = connection.outstanding();
+  out_ -= outstanding;
   LoadFailure counted = failure;
   if (outstanding == 0) {  // it stays where it is, idle, and opens again when it is needed
     counted.count = 1;
@@ -234,7 +243,7 @@ void LoadThread::give_up() {
 }
 
 void LoadThread::look() {
-  if (job_.options.stop != nullptr && job_.options.stop->load(std::memory_order_relaxed)) {
+  if (stopped()) {
     interrupted_ = done_ = true;
     end_ = std::min(end_, loop_.now());
     return;
@@ -247,6 +256,17 @@ void LoadThread::look() {
   // Who follows wants to hear of a second without answers, too.
   if (job_.board != nullptr && loop_.now() >= second_end_) roll_second(loop_.now());
   loop_.arm(look_timer_, loop_.now() + kLook);
+}
+
+void LoadThread::look_in_flight() {
+  if (loop_.now() >= count_from_) {
+    const auto out = static_cast<double>(out_);
+    ++tally_.looks;
+    out_sum_ += out;
+    out_squares_ += out * out;
+  }
+  std::exponential_distribution<double> pause(1 / kLookInFlight);
+  loop_.arm(in_flight_timer_, loop_.now() + Duration(static_cast<std::int64_t>(pause(moments_))));
 }
 
 void LoadThread::end_sending() {
@@ -309,6 +329,13 @@ void LoadThread::finish() {
   const Time now = loop_.measure();
   if (tally_.cpu_share.empty()) note_cpu();
   if (end_ == Time::max()) end_ = now;
+  tally_.counted = std::max(Duration{}, now - count_from_);
+  if (tally_.looks > 0) {
+    const auto looks = static_cast<double>(tally_.looks);
+    tally_.in_flight = out_sum_ / looks;
+    tally_.in_flight_error =
+        std::max(0.0, out_squares_ / looks - tally_.in_flight * tally_.in_flight) / looks;
+  }
   roll_second(now);
   waiting_.for_each([&](const LoadConnection& connection) {
     for (std::uint32_t i = 0; i < connection.outstanding(); ++i) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -68,6 +69,9 @@ class LoadThread {
   void failed(LoadConnection& connection, const LoadFailure& failure);
   void answered(Time due, Time sent, Time now, unsigned status);
 
+  bool stopped() const {
+    return job_.options.stop != nullptr && job_.options.stop->load(std::memory_order_relaxed);
+  }
   bool counts(Time due) const { return due >= count_from_; }
   void ask_next(LoadConnection& connection, std::uint32_t count, Time now);
   void ask_closed(LoadConnection& connection, Time now);
@@ -82,12 +86,13 @@ class LoadThread {
   void note_cpu();
   void count_lower_bound(Time due, Time now);
 
-  void arrive();        // an arrival is due
-  void give_up();       // a request is overdue
-  void end_rest();      // connections that failed to connect may try again
-  void look();          // was a stop asked for?
-  void end_sending();   // the plan or the duration is over
-  void end_draining();  // nobody waits any longer
+  void arrive();          // an arrival is due
+  void give_up();         // a request is overdue
+  void end_rest();        // connections that failed to connect may try again
+  void look();            // was a stop asked for?
+  void look_in_flight();  // for Little's law
+  void end_sending();     // the plan or the duration is over
+  void end_draining();    // nobody waits any longer
 
   template <void (LoadThread::*Method)()>
   using OwnTimer = MemberTimer<LoadThread, Method>;
@@ -111,6 +116,7 @@ class LoadThread {
   OwnTimer<&LoadThread::give_up> timeout_timer_{*this};
   OwnTimer<&LoadThread::end_rest> rest_timer_{*this};
   OwnTimer<&LoadThread::look> look_timer_{*this};
+  OwnTimer<&LoadThread::look_in_flight> in_flight_timer_{*this};
   OwnTimer<&LoadThread::end_sending> end_timer_{*this};
   OwnTimer<&LoadThread::end_draining> drain_timer_{*this};
 
@@ -128,6 +134,10 @@ class LoadThread {
   std::vector<HdrHistogram> second_classes_;         // by Job::classes
   std::array<std::uint64_t, 1000> status_before_{};  // of the seconds that are over
   std::uint64_t bytes_before_ = 0;
+  std::minstd_rand moments_;
+  std::uint64_t out_ = 0;  // requests without an answer
+  double out_sum_ = 0;
+  double out_squares_ = 0;
   bool sending_ = false;
   bool done_ = false;
   bool interrupted_ = false;
