@@ -4,11 +4,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <optional>
 
+#include "paceline/app/bench_view.h"
 #include "paceline/app/stop_on_signal.h"
+#include "paceline/goals.h"
 #include "paceline/load.h"
 
 namespace paceline::app {
@@ -30,7 +33,8 @@ Result<ArrivalPlan> constant_plan(const BenchInvocation& bench, Duration duratio
   if (bench.requests > 0) {
     const double seconds = static_cast<double>(bench.requests) / bench.rate;
     if (seconds > 86400.0 * 30) return fail(Code::invalid, "-n at this rate takes over 30 days");
-    duration = std::chrono::ceil<Duration>(std::chrono::duration<double>(seconds));
+    // Rounding must not let one more arrive: the plan ends just before that would be due.
+    duration = std::chrono::floor<Duration>(std::chrono::duration<double>(seconds)) - Duration(1);
   }
   if (duration <= Duration::zero()) return fail(Code::invalid, "-d is above 0");
   return ArrivalPlan({{.length = duration, .from = bench.rate, .to = bench.rate}});
@@ -73,12 +77,27 @@ Result<void> check_output(const std::string& path) {
   return {};
 }
 
+Result<std::vector<LoadGoal>> load_goals(const BenchInvocation& bench) {
+  std::vector<LoadGoal> goals;
+  if (bench.guide_goals) goals = guide_load_goals();
+  for (const std::string& text : bench.goals) {
+    PACELINE_TRY_VALUE(LoadGoal goal, parse_load_goal(text));
+    goals.push_back(std::move(goal));
+  }
+  if (bench.abort_on_fail && goals.empty()) {
+    return fail(Code::invalid, "--abort-on-fail needs a goal: --goal or --goals");
+  }
+  for (LoadGoal& goal : goals) goal.abort |= bench.abort_on_fail;
+  return goals;
+}
+
 Result<LoadOptions> load_options(const BenchInvocation& bench) {
   LoadOptions options;
+  if (bench.url.empty()) return fail(Code::invalid, "a URL is needed: paceline bench URL");
   PACELINE_TRY_VALUE(options.target, parse_load_target(bench.url));
   options.target.unix_path = bench.unix_path;
   PACELINE_TRY(choose_loop(bench, options));
-  for (const std::string& path : {bench.json, bench.hlog, bench.hgrm}) {
+  for (const std::string& path : {bench.json, bench.html, bench.log, bench.hlog, bench.hgrm}) {
     PACELINE_TRY(check_output(path));
   }
   options.method = bench.method;
@@ -88,8 +107,12 @@ Result<LoadOptions> load_options(const BenchInvocation& bench) {
     PACELINE_TRY_VALUE(options.body, read_file(bench.body_file, std::size_t{256} << 20));
   }
   if (options.method.empty()) options.method = options.body.empty() ? "GET" : "POST";
+  PACELINE_TRY_VALUE(options.goals, load_goals(bench));
+  options.tls_verify = !bench.insecure;
+  options.tls_ca = bench.ca;
   options.connections = bench.connections;
   options.threads = bench.threads;
+  if (bench.http10) options.version = LoadVersion::http10;
   options.keep_alive = !bench.close;
   options.pipeline = bench.pipeline;
   options.seed = bench.seed;
@@ -121,6 +144,9 @@ Result<void> write_files(const BenchInvocation& bench, const LoadOptions& option
   if (!bench.json.empty()) {
     PACELINE_TRY(write_file(bench.json, load_report_json(bench.url, options, result)));
   }
+  if (!bench.html.empty()) {
+    PACELINE_TRY(write_file(bench.html, load_report_html(bench.url, options, result)));
+  }
   if (!bench.hlog.empty()) PACELINE_TRY(write_file(bench.hlog, load_report_hlog(result)));
   if (!bench.hgrm.empty())
     PACELINE_TRY(write_file(bench.hgrm, hdr_spectrum(result.tally.response)));
@@ -130,7 +156,13 @@ Result<void> write_files(const BenchInvocation& bench, const LoadOptions& option
 int exit_code(const LoadResult& result) {
   if (result.interrupted) return 105;
   if (result.tally.completed == 0) return 1;
-  return result.doubts().empty() ? 0 : 96;
+  // Whether a slow generator or the server missed a goal cannot be told; a server that does not
+  // keep up with the rate has missed it itself.
+  const std::vector<LoadResult::Doubt> doubts = result.doubts();
+  const bool ours = std::ranges::any_of(doubts, &LoadResult::Doubt::ours);
+  if (!ours && result.any_goal(GoalState::missed)) return 99;
+  if (!doubts.empty()) return 96;
+  return result.any_goal(GoalState::unknown) ? 98 : 0;
 }
 
 int refuse(const Error& error) {
@@ -141,13 +173,24 @@ int refuse(const Error& error) {
 }  // namespace
 
 int bench(const BenchInvocation& bench) {
+  if (bench.merge) return bench_merge(bench);
   Result<LoadOptions> options = load_options(bench);
   if (!options) return refuse(options.error());
   Result<std::unique_ptr<LoadScript>> script = load_script(bench, *options);
   if (!script) return refuse(script.error());
+  std::unique_ptr<RequestLog> log;
+  if (!bench.log.empty()) {
+    Result<std::unique_ptr<RequestLog>> opened = RequestLog::open(bench.log);
+    if (!opened) return refuse(opened.error());
+    log = std::move(*opened);
+    options->log = log.get();
+  }
   std::optional<StopOnSignal> signals(std::in_place);
   options->stop = &signals->stop();
+  std::optional<BenchView> view;
+  if (!bench.quiet) options->follower = &view.emplace(*options);
   const Result<LoadResult> result = run_load_blocking(*options);
+  view.reset();
   signals.reset();
   if (!result) return refuse(result.error());
   if (*script) {
@@ -155,6 +198,9 @@ int bench(const BenchInvocation& bench) {
   }
   std::fputs(load_report(bench.url, *options, *result).c_str(), stdout);
   std::fflush(stdout);
+  if (const Result<void> logged = log ? log->finish() : Result<void>(); !logged) {
+    return refuse(logged.error());
+  }
   if (const Result<void> written = write_files(bench, *options, *result); !written) {
     return refuse(written.error());
   }

@@ -287,6 +287,7 @@ std::optional<Refusal> fill(AbInvocation& ab, const std::string& url, LoadOption
                                                 : "GET";
   ab.test.head = ab.request.method == "HEAD";
   ab.test.request = ab_request(ab.request);
+  options.tls_verify = false;  // ab takes any certificate
   options.requests = ab.test.requests;
   options.connections = ab.test.concurrency;
   options.keep_alive = ab.test.keep_alive;
@@ -334,8 +335,9 @@ int run_test(const AbInvocation& ab, LoadOptions options) {
   const bool progress = ab.test.progress && ab.test.requests > 150;
   print_beginning(ab, progress);
   std::fflush(stdout);
-  const Result<LoadAddress> address = find_load_address_blocking(options.target, ab.timeout);
-  if (!address) return report_unreachable(options.target, address.error());
+  const Result<LoadReached> reached =
+      reach_blocking(options.target, nullptr, {.timeout = ab.timeout});
+  if (!reached) return report_unreachable(options.target, reached.error());
   AbHook hook(ab.test);
   options.hooks = {&hook};
   std::optional<StopOnSignal> signals(std::in_place);

@@ -184,6 +184,7 @@ LoadOptions load_options(const WrkInvocation& wrk, LoadTarget target) {
   LoadOptions options;
   options.target = std::move(target);
   options.headers = wrk_headers(wrk.headers);
+  options.tls_verify = false;  // wrk takes any certificate
   options.threads = static_cast<std::uint32_t>(wrk.threads);
   // Each thread has the same number, so some may be left out.
   options.connections = static_cast<std::uint32_t>(wrk.connections / wrk.threads * wrk.threads);
@@ -283,9 +284,9 @@ int run_wrk(Compat manner, std::span<char*> words) {
     std::fprintf(stderr, "Throughput MUST be specified with the --rate or -R option\n");
     return usage(words[0]);
   }
-  const Result<LoadAddress> address = find_load_address_blocking(*target, wrk->timeout);
-  if (!address) {
-    print_unreachable(*target, address.error());
+  const Result<LoadReached> reached = reach_blocking(*target, nullptr, {.timeout = wrk->timeout});
+  if (!reached) {
+    print_unreachable(*target, reached.error());
     return 1;
   }
   const Result<void> done = run_test(*wrk, load_options(*wrk, *target));

@@ -80,6 +80,8 @@ class ReplyHead {
     if (chunked_) return Framing::chunked;
     return has_content_length_ ? Framing::length : Framing::until_close;
   }
+  /// It says "keep-alive", which an answer to HTTP/1.0 must to be followed by another.
+  bool asks_keep_alive() const { return asks_keep_alive_; }
   /// May the connection carry another request, once the body has ended?
   bool keep_alive(Method asked) const {
     return !asks_close_ && (version_minor_ == 1 || asks_keep_alive_) && status_ != 101 &&

@@ -11,8 +11,9 @@
 namespace paceline {
 
 void LoadConnection::close() {
-  if (state_ == State::connecting) --thread_.opening_;
+  if (opening()) --thread_.opening_;
   state_ = State::closed;
+  tls_.reset();
   // Nothing but this connection's own callback closes it, and closing removes it from the epoll
   // set, since no other process shares the socket.
   if (fd_ >= 0) thread_.kernel_.close(fd_);
@@ -35,6 +36,7 @@ void LoadConnection::watch(int operation, bool output) {
 void LoadConnection::open() {
   const LoadAddress& address = thread_.job_.address;
   if (exchange_) exchange_->opening(thread_.loop_.measure());
+  step_began_ = thread_.loop_.measure();
   fd_ = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd_ < 0) return fail({.stage = LoadStage::connect, .os = errno});
   if (address.family() != AF_UNIX) {
@@ -57,12 +59,46 @@ void LoadConnection::connected() {
   socklen_t size = sizeof error;
   ::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size);
   if (error != 0) return fail({.stage = LoadStage::connect, .os = error});
+  const Time now = thread_.loop_.measure();
+  thread_.tally_.connect.record(now - step_began_);
+  if (thread_.job_.tls == nullptr) return opened();
+  step_began_ = now;
+  state_ = State::securing;
+  tls_ = std::make_unique<TlsSession>(*thread_.job_.tls, thread_.kernel_, fd_);
+  secure();
+}
+
+void LoadConnection::secure() {
+  const TlsSession::Step step = tls_->handshake();
+  if (step == TlsSession::Step::again) return;
+  if (step == TlsSession::Step::failed) {
+    return fail({.stage = LoadStage::connect, .tls = tls_->problem()});
+  }
+  thread_.tally_.handshake.record(thread_.loop_.measure() - step_began_);
+  opened();
+}
+
+void LoadConnection::opened() {
   --thread_.opening_;
   state_ = State::open;
   keep_alive_ = true;
   ++thread_.tally_.connects;
   if (exchange_) exchange_->connected(thread_.loop_.measure());
   if (outstanding() > 0) write();
+}
+
+ssize_t LoadConnection::receive(std::span<char> into) {
+  if (tls_ != nullptr) [[unlikely]] {
+    return tls_->receive(into);
+  }
+  return thread_.kernel_.receive(fd_, into);
+}
+
+ssize_t LoadConnection::send(std::string_view bytes) {
+  if (tls_ != nullptr) [[unlikely]] {
+    return tls_->send(bytes);
+  }
+  return thread_.kernel_.send(fd_, bytes);
 }
 
 void LoadConnection::ask(std::uint32_t count, Time now) {
@@ -79,9 +115,13 @@ void LoadConnection::ready(std::uint32_t events) {
     if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0) connected();
     return;
   }
-  if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
-    return read((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
+  const bool hangup = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+  if (tls_ != nullptr) tls_->wake(hangup);
+  if (state_ == State::securing) {
+    secure();
+    if (!hangup) return;  // else the end has been told, and will not be told again
   }
+  if (hangup || (events & EPOLLIN) != 0) return read(hangup);
   if (outstanding() > 0) write();
 }
 
@@ -91,12 +131,12 @@ void LoadConnection::write() {
                              : thread_.job_.requests.substr(0, thread_.request_size_ * asked_);
   const std::size_t total = requests.size();
   while (written_ < total) {
-    const ssize_t n = thread_.kernel_.send(fd_, {requests.data() + written_, total - written_});
+    const ssize_t n = send({requests.data() + written_, total - written_});
     if (n == -EAGAIN) {
       if (thread_.job_.address.family() == AF_UNIX) watch(EPOLL_CTL_MOD, true);
       return;
     }
-    if (n < 0 && n != -EINTR) return fail({.stage = LoadStage::write, .os = static_cast<int>(-n)});
+    if (n < 0 && n != -EINTR) return fail_transfer(LoadStage::write, static_cast<int>(-n));
     if (n > 0) written_ += static_cast<std::size_t>(n);
   }
 }
@@ -108,12 +148,13 @@ void LoadConnection::read(bool hangup) {
     std::vector<char>& buffer = thread_.buffer_;
     const std::size_t kept = partial_.size();
     const std::size_t room = buffer.size() - kept;
-    const ssize_t n = thread_.kernel_.receive(fd_, {buffer.data() + kept, room});
+    const ssize_t n = receive({buffer.data() + kept, room});
     if (n == -EAGAIN) return;
     if (n == -EINTR) continue;
     thread_.loop_.measure();
-    if (n < 0) return fail({.stage = LoadStage::read, .os = static_cast<int>(-n)});
+    if (n < 0) return fail_transfer(LoadStage::read, static_cast<int>(-n));
     if (n == 0) return peer_closed();
+    if (kept == 0 && !in_body_) first_ = thread_.loop_.measured();
     const auto size = static_cast<std::size_t>(n);
     if (exchange_) exchange_->arrived(thread_.loop_.measured());
     if (thread_.counts(sent_)) thread_.tally_.bytes_read += size;
@@ -122,7 +163,8 @@ void LoadConnection::read(bool hangup) {
       partial_.clear();
     }
     if (!consume({buffer.data(), kept + size})) return;
-    if (size < room && !hangup) return;
+    // TLS gives one record at a time, and knows itself when the socket is empty.
+    if (size < room && !hangup && tls_ == nullptr) return;
   }
 }
 
@@ -166,6 +208,7 @@ bool LoadConnection::read_head(std::string_view& bytes) {
   if (head.interim()) return true;
   const Method asked = thread_.hook_requests_ ? exchange_->method(answered_) : thread_.method_;
   keep_alive_ = head.keep_alive(asked);
+  if (thread_.job_.options.version == LoadVersion::http10) keep_alive_ &= head.asks_keep_alive();
   if (exchange_) {
     exchange_->head(head_bytes);
     keep_alive_ = thread_.job_.hook->keeps(head, keep_alive_);
@@ -178,10 +221,12 @@ bool LoadConnection::read_head(std::string_view& bytes) {
     if (exchange_) exchange_->body(bytes.substr(0, size));
     bytes.remove_prefix(size);
     if (thread_.counts(sent_)) thread_.tally_.bytes_body += size;
+    body_size_ = size;
     answered();
     return state_ == State::open;
   }
   body_ = ReplyBody(framing, length);
+  body_size_ = 0;
   in_body_ = true;
   return true;
 }
@@ -191,6 +236,7 @@ bool LoadConnection::read_body(std::string_view& bytes) {
   bytes.remove_prefix(piece.consumed);
   if (exchange_) exchange_->body(piece.data);
   if (thread_.counts(sent_)) thread_.tally_.bytes_body += piece.data.size();
+  body_size_ += piece.data.size();
   if (piece.state == ParseState::failed) {
     fail({.stage = LoadStage::read, .reply = piece.error});
     return false;
@@ -202,8 +248,19 @@ bool LoadConnection::read_body(std::string_view& bytes) {
 /// One answer is whole. The last that the server means to give makes failures of the rest.
 void LoadConnection::answered() {
   in_body_ = false;
-  thread_.answered(due_[answered_], sent_, thread_.loop_.measured(), status_);
+  const Time now = thread_.loop_.measured();
+  thread_.answered(due_[answered_], sent_, now, status_);
+  if (thread_.log_ && thread_.counts(due_[answered_])) [[unlikely]] {
+    thread_.log_->add({.due = due_[answered_],
+                       .sent = sent_,
+                       .first = first_,
+                       .end = now,
+                       .connection = number,
+                       .status = status_,
+                       .bytes = body_size_});
+  }
   if (exchange_) tell_hook();
+  first_ = now;  // the next one of a pipeline may be in the same bytes
   ++answered_;
   if (!keep_alive_ && outstanding() > 0) {
     fail({.stage = LoadStage::read, .reply = ReplyError::truncated});
@@ -231,6 +288,11 @@ void LoadConnection::peer_closed() {
   }
   if (outstanding() > 0) return fail({.stage = LoadStage::read, .reply = ReplyError::truncated});
   close();  // an idle one; the next request opens it again
+}
+
+void LoadConnection::fail_transfer(LoadStage stage, int os) {
+  if (os == EPROTO && tls_ != nullptr) return fail({.stage = stage, .tls = tls_->problem()});
+  fail({.stage = stage, .os = os});
 }
 
 void LoadConnection::fail(LoadFailure failure) {

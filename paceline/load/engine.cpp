@@ -7,6 +7,8 @@
 #include <barrier>
 #include <thread>
 
+#include "paceline/load/judge.h"
+#include "paceline/load/reach.h"
 #include "paceline/load/thread.h"
 
 namespace paceline {
@@ -56,6 +58,16 @@ Result<void> check_options(const LoadOptions& options) {
   return {};
 }
 
+/// Null for plain HTTP.
+Result<std::unique_ptr<TlsContext>> tls_context(const LoadOptions& options) {
+  if (!options.target.tls) return nullptr;
+  return TlsContext::make(
+      {.host = options.target.host,
+       .verify = options.tls_verify,
+       .ca_file = options.tls_ca,
+       .protocol = options.version == LoadVersion::http10 ? "http/1.0" : "http/1.1"});
+}
+
 /// The share of `all` that falls to a thread; the first ones take the rest.
 template <class Count>
 Count share(Count all, unsigned thread, unsigned threads) {
@@ -93,28 +105,63 @@ Result<std::string> load_request(const LoadOptions& options) {
       })) {
     return fail(Code::invalid, "no method: " + printable(options.method, 40));
   }
-  std::string out = options.method + " " + options.target.path + " HTTP/1.1\r\n";
+  std::string out = options.method + " " + options.target.path +
+                    (options.version == LoadVersion::http10 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
   if (!host) out += "Host: " + options.target.host_header + "\r\n";
   out += headers;
   const bool has_body = !options.body.empty() || options.method == "POST" ||
                         options.method == "PUT" || options.method == "PATCH";
   if (has_body && !length) out += fmt::format("Content-Length: {}\r\n", options.body.size());
-  if (!options.keep_alive && !connection) out += "Connection: close\r\n";
+  // What the version means by itself is not said.
+  const bool kept_by_itself = options.version == LoadVersion::http11;
+  if (!connection && options.keep_alive != kept_by_itself) {
+    out += options.keep_alive ? "Connection: Keep-Alive\r\n" : "Connection: close\r\n";
+  }
   return out + "\r\n" + options.body;
 }
 
-Result<LoadResult> run_load_blocking(const LoadOptions& options) {
-  PACELINE_TRY(check_options(options));
-  PACELINE_TRY_VALUE(const std::string request, load_request(options));
-  PACELINE_TRY(raise_file_limit(options.connections));
-  PACELINE_TRY_VALUE(const LoadAddress address,
-                     find_load_address_blocking(options.target, options.timeout));
-  std::string requests;
-  for (std::uint32_t i = 0; i < options.pipeline; ++i) requests += request;
-  std::optional<ArrivalPlan> plan;
-  if (options.plan) plan = options.plan->after(options.warmup);
+namespace {
 
-  LoadResult result;
+/// Passes seconds on, and ends the run when a goal says so.
+class Watching final : public LoadFollower {
+ public:
+  explicit Watching(const LoadOptions& options)
+      : follower_(options.follower), judge_(options.goals, classes_of(options.goals)) {}
+  void second(const LoadSecond& second) override {
+    judge_.add(second);
+    if (follower_ != nullptr) follower_->second(second);
+    if (ended_.load(std::memory_order_relaxed)) return;
+    if (const LoadGoal* goal = judge_.aborting(); goal != nullptr) {
+      ended_by_ = goal->text;
+      ended_.store(true, std::memory_order_relaxed);
+    }
+  }
+  const std::atomic<bool>& ended() const { return ended_; }
+  /// When nothing more comes.
+  const std::string& ended_by() const { return ended_by_; }
+
+ private:
+  LoadFollower* follower_;
+  LoadJudge judge_;
+  std::atomic<bool> ended_ = false;
+  std::string ended_by_;
+};
+
+struct Setting {
+  const LoadOptions& options;
+  const LoadReached& reached;
+  const TlsContext* tls;
+  const std::string& requests;
+  const ArrivalPlan* plan;
+};
+
+void run_threads(const Setting& setting, LoadResult& result) {
+  const LoadOptions& options = setting.options;
+  const std::vector<StatusClass> classes = classes_of(options.goals);
+  const bool followed =
+      options.follower != nullptr || std::ranges::any_of(options.goals, &LoadGoal::abort);
+  Watching watching(options);
+  LoadBoard board(options.threads);
   Time start;
   std::vector<LoadTally> tallies(options.threads);
   std::vector<Duration> sending(options.threads);
@@ -127,10 +174,14 @@ Result<LoadResult> run_load_blocking(const LoadOptions& options) {
     LoadHook* hook = options.hooks.empty() ? nullptr : options.hooks[index];
     const LoadAddress* own = hook != nullptr ? hook->address() : nullptr;
     LoadThread thread({.options = options,
-                       .address = own != nullptr ? *own : address,
-                       .requests = requests,
-                       .plan = plan ? &*plan : nullptr,
+                       .address = own != nullptr ? *own : setting.reached.address,
+                       .requests = setting.requests,
+                       .tls = setting.tls,
+                       .plan = setting.plan,
                        .part = {.thread = index, .threads = options.threads},
+                       .classes = classes,
+                       .ended = watching.ended(),
+                       .board = followed ? &board : nullptr,
                        .connections = share(options.connections, index, options.threads),
                        .quota = options.requests == 0
                                     ? LoadThread::no_quota
@@ -145,13 +196,42 @@ Result<LoadResult> run_load_blocking(const LoadOptions& options) {
   };
   {
     std::vector<std::jthread> threads;
+    if (followed) {
+      threads.emplace_back([&](const std::stop_token& end) { board.follow(watching, end); });
+    }
     for (unsigned i = 1; i < options.threads; ++i) threads.emplace_back(body, i);
     body(0);
   }
   for (const LoadTally& tally : tallies) result.tally.add(tally);
-  result.open = plan.has_value();
   result.interrupted = std::ranges::count(interrupted, 1) > 0;
   result.duration = *std::ranges::max_element(sending);
+  result.ended_by = watching.ended_by();
+}
+
+}  // namespace
+
+Result<LoadResult> run_load_blocking(const LoadOptions& options) {
+  PACELINE_TRY(check_options(options));
+  PACELINE_TRY_VALUE(const std::string request, load_request(options));
+  PACELINE_TRY(raise_file_limit(options.connections));
+  PACELINE_TRY_VALUE(const std::unique_ptr<TlsContext> tls, tls_context(options));
+  LoadResult result;
+  result.open = options.plan.has_value();
+  const Result<LoadReached> reached =
+      reach_blocking(options.target, tls.get(), {.timeout = options.timeout, .stop = options.stop});
+  if (!reached && reached.error().code == Code::cancelled) {
+    result.interrupted = true;
+    result.started = std::chrono::system_clock::now();
+    return result;
+  }
+  if (!reached) return std::unexpected(reached.error());
+  result.tls = reached->tls;
+  std::string requests;
+  for (std::uint32_t i = 0; i < options.pipeline; ++i) requests += request;
+  std::optional<ArrivalPlan> plan;
+  if (options.plan) plan = options.plan->after(options.warmup);
+
+  run_threads({options, *reached, tls.get(), requests, plan ? &*plan : nullptr}, result);
   result.elapsed = std::max(result.duration, result.tally.last_answer);
   if (!result.open) {
     result.tally.service = result.tally.response;
@@ -160,6 +240,11 @@ Result<LoadResult> run_load_blocking(const LoadOptions& options) {
   const double seconds = std::chrono::duration<double>(result.duration).count();
   if (result.open && seconds > 0) {
     result.rate_offered = static_cast<double>(result.planned()) / seconds;
+  }
+  const std::vector<LoadVerdict> verdicts =
+      judge_load(options.goals, classes_of(options.goals), result);
+  for (std::size_t i = 0; i < verdicts.size(); ++i) {
+    result.goals.push_back({options.goals[i], verdicts[i]});
   }
   return result;
 }

@@ -11,7 +11,8 @@ namespace paceline {
 Result<std::string> load_request(const LoadOptions& options);
 
 /// Blocks until the test is over; its threads are its own. Fails before the first request only:
-/// options that contradict each other, a name that does not resolve, a server that refuses.
+/// options that contradict each other, a name that does not resolve, a server that refuses or has
+/// no certificate to trust.
 Result<LoadResult> run_load_blocking(const LoadOptions& options);
 
 }  // namespace paceline

@@ -113,6 +113,20 @@ TEST(LoadEngine, FollowsAServerThatCloses) {
   EXPECT_EQ(failures(result), Texts{});
 }
 
+TEST(LoadEngine, Http10KeepsAConnectionOnlyIfBothSayIt) {
+  const std::string kept = "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n";
+  const TestPeer polite(answering(kept));
+  LoadOptions options = asking(polite, 20);
+  options.version = LoadVersion::http10;
+  EXPECT_EQ(run(options).tally.connects, 2u);
+  // A server that names HTTP/1.1 and says nothing is about to close.
+  const TestPeer silent(closing(kHello));
+  options.target = silent.target();
+  const LoadResult result = run(options);
+  EXPECT_EQ(result.tally.connects, 20u);
+  EXPECT_EQ(failures(result), Texts{});
+}
+
 TEST(LoadEngine, ABodyMayEndWithTheConnection) {
   const TestPeer peer(closing("HTTP/1.0 200 OK\r\n\r\nhello"));
   const LoadResult result = run(asking(peer, 20));
@@ -280,6 +294,33 @@ TEST(LoadEngine, AStopInTheWarmUpHasNothingToReport) {
   EXPECT_EQ(result.duration, 0s);
 }
 
+TEST(LoadResult, WhatBreaksLittlesLawIsDoubtful) {
+  LoadResult result;
+  LoadTally& tally = result.tally;
+  tally.counted = 10s;
+  tally.looks = 500;
+  tally.in_flight = 10;
+  tally.in_flight_error = 0.01;
+  tally.service.record(10'000, 10'000);  // 1,000/s of 10 ms each
+  EXPECT_NEAR(result.in_flight_expected(), 10, 0.1);
+  EXPECT_TRUE(result.doubts().empty());
+  tally.in_flight = 12;
+  ASSERT_EQ(result.doubts().size(), 1u);
+  EXPECT_EQ(result.doubts()[0].name, "inconsistent");
+  tally.in_flight_error = 1;
+  EXPECT_TRUE(result.doubts().empty());
+}
+
+TEST(LoadEngine, RequestsInFlightAreLookedAt) {
+  const TestPeer peer(answering(kHello));
+  LoadOptions options = asking(peer, 0);
+  options.duration = 200ms;
+  const LoadResult result = run(options);
+  EXPECT_GT(result.tally.looks, 0u);
+  EXPECT_LE(result.tally.in_flight, 2);
+  EXPECT_LE(result.in_flight_expected(), 2.1);
+}
+
 TEST(LoadEngine, WhoRefusesIsNotAsked) {
   LoadOptions options;
   {
@@ -321,6 +362,11 @@ TEST(LoadRequest, HasWhatTheServerNeeds) {
   EXPECT_EQ(load_request(options),
             "POST /?q=1 HTTP/1.1\r\nHOST: x\r\nA:b\r\nContent-Length: 2\r\nConnection: "
             "close\r\n\r\n{}");
+  options = {.target = options.target, .version = LoadVersion::http10};
+  EXPECT_EQ(load_request(options),
+            "GET /?q=1 HTTP/1.0\r\nHost: [::1]:8000\r\nConnection: Keep-Alive\r\n\r\n");
+  options.keep_alive = false;
+  EXPECT_EQ(load_request(options), "GET /?q=1 HTTP/1.0\r\nHost: [::1]:8000\r\n\r\n");
 }
 
 }  // namespace

@@ -32,5 +32,8 @@ std::string format_hdr_log(const HdrLog& log);
 /// Code::corrupt with the line's number. Logs of other tools may have absolute times, or none of
 /// the comments; the format's rules say which they mean.
 Result<HdrLog> parse_hdr_log(std::string_view text);
+/// All counts of all logs, exactly: seconds of the same moment and tag become one. The clocks of
+/// the machines that wrote them decide what is the same moment, and nothing else.
+HdrLog merge_hdr_logs(const std::vector<HdrLog>& logs);
 
 }  // namespace paceline

@@ -68,5 +68,22 @@ TEST(HdrLog, NamesTheLineThatIsWrong) {
   EXPECT_TRUE(parse_hdr_log(""));
 }
 
+TEST(HdrLog, MergingAddsWhatHappenedInTheSameSecond) {
+  HdrLog later = example();
+  later.start += 1s;
+  const HdrLog merged = merge_hdr_logs({later, example()});
+  EXPECT_EQ(merged.start, example().start);
+  ASSERT_EQ(merged.intervals.size(), 4u);
+  HdrLog same = example();
+  same.start += 100ms;
+  const HdrLog two = merge_hdr_logs({example(), same});
+  ASSERT_EQ(two.intervals.size(), 2u);
+  EXPECT_EQ(two.intervals[0].histogram.count(), 2u);
+  EXPECT_EQ(two.intervals[0].histogram.max(), 1500u);
+  EXPECT_EQ(two.intervals[0].length, 1s);
+  EXPECT_EQ(two.intervals[1].tag, "503");
+  EXPECT_TRUE(merge_hdr_logs({}).intervals.empty());
+}
+
 }  // namespace
 }  // namespace paceline

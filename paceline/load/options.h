@@ -9,15 +9,27 @@
 
 #include "paceline/core.h"
 #include "paceline/http.h"
+#include "paceline/load/follower.h"
+#include "paceline/load/goal.h"
 #include "paceline/load/hook.h"
 #include "paceline/load/plan.h"
+#include "paceline/load/request_log.h"
 #include "paceline/load/target.h"
 
 namespace paceline {
 
+enum class LoadVersion : std::uint8_t {
+  http11,
+  /// As ab asks: a connection is kept only if both sides say so, and the answer has a length.
+  http10,
+};
+
 struct LoadOptions {
   LoadTarget target;
+  LoadVersion version = LoadVersion::http11;
   std::string method = "GET";
+  bool tls_verify = true;  // of https: whether the certificate must be trusted and name the host
+  std::string tls_ca;      // of https: a file of authorities, instead of the system's
   std::vector<std::string> headers;  // "Name: value"; Host, Connection, Content-Length replace ours
   std::string body;
   std::uint32_t connections = 10;  // over all threads (wrk: 10)
@@ -37,6 +49,9 @@ struct LoadOptions {
   Duration timeout = std::chrono::seconds(10);   // from sending to the last byte
   std::optional<Duration> drain;  // how long to wait at the end for what is open; else `timeout`
   ParserLimits parser{.header_max = 32 * 1024, .head_max = 64 * 1024 - 1};
+  std::vector<LoadGoal> goals;       // judged at the end, or earlier if they may end the run
+  RequestLog* log = nullptr;         // a line for each request that counts; borrowed
+  LoadFollower* follower = nullptr;  // told of every second; borrowed
   /// Set from another thread to end early; what was done until then is reported.
   const std::atomic<bool>* stop = nullptr;
   /// One a thread, or none; borrowed.

@@ -5,34 +5,10 @@
 #include <algorithm>
 
 #include "paceline/load/hdr_log.h"
+#include "paceline/load/report_text.h"
 
 namespace paceline {
 namespace {
-
-/// "312us", "4.07ms", "1.27s": three digits.
-std::string time_text(double us) {
-  const auto three = [](double value, std::string_view unit) {
-    return fmt::format("{:.{}f}{}", value, value < 10 ? 2 : value < 100 ? 1 : 0, unit);
-  };
-  if (us < 999.5) return fmt::format("{:.0f}us", us);
-  if (us < 999'500) return three(us / 1e3, "ms");
-  return three(us / 1e6, "s");
-}
-
-std::string bytes_text(double bytes) {
-  constexpr std::array<std::string_view, 5> units = {"B", "KiB", "MiB", "GiB", "TiB"};
-  std::size_t unit = 0;
-  for (; bytes >= 1024 && unit + 1 < units.size(); ++unit) bytes /= 1024;
-  return fmt::format("{:.{}f} {}", bytes, unit == 0 || bytes >= 100 ? 0 : 1, units[unit]);
-}
-
-std::string rate_text(double rate) {
-  return fmt::format("{:.{}f}", rate, rate >= 1000 ? 0 : rate >= 10 ? 1 : 3);
-}
-
-std::string plural(std::uint64_t count, std::string_view word) {
-  return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
-}
 
 std::string plan_text(const LoadOptions& options) {
   const ArrivalPlan& plan = *options.plan;
@@ -89,6 +65,8 @@ std::string table(const LoadResult& result) {
     out += row_text({"lag: ours", tally.lag_generator, UINT64_MAX});
     out += row_text({"lag: busy", tally.lag_connections, least});
   }
+  if (!tally.connect.empty()) out += row_text({"connect", tally.connect, UINT64_MAX});
+  if (!tally.handshake.empty()) out += row_text({"handshake", tally.handshake, UINT64_MAX});
   if (!tally.failed_response.empty()) out += row_text({"failed", tally.failed_response, least});
   return out;
 }
@@ -118,6 +96,21 @@ std::string counts_text(const LoadResult& result) {
          fmt::format("  read        {}, {}/s\n", bytes_text(bytes), bytes_text(bytes / seconds));
 }
 
+std::string goals_text(const LoadResult& result) {
+  std::string out;
+  for (const auto& [goal, verdict] : result.goals) {
+    out += fmt::format("  {:<12}{}", out.empty() ? "goals" : "", goal.text);
+    if (verdict.value) {
+      out += ": " + format_load_value(goal, *verdict.value);
+      if (goal.window > Duration::zero()) out += " in the worst " + format_duration(goal.window);
+    }
+    out += ", " + std::string(to_string(verdict.state));
+    out += verdict.reason.empty() ? "\n" : " (" + verdict.reason + ")\n";
+  }
+  if (!result.ended_by.empty()) out += "  ended       by the goal " + result.ended_by + "\n";
+  return out;
+}
+
 }  // namespace
 
 std::string load_report(std::string_view url, const LoadOptions& options,
@@ -132,7 +125,13 @@ std::string load_report(std::string_view url, const LoadOptions& options,
   if (options.warmup > Duration::zero()) {
     out += ", after a warm-up of " + format_duration(options.warmup);
   }
+  if (options.version == LoadVersion::http10) out += ", HTTP/1.0";
+  if (!result.tls.protocol.empty()) {
+    out += ", " + result.tls.protocol + " with " + result.tls.cipher;
+  }
   out += "\n\n" + table(result) + "\n" + counts_text(result);
+  out += fmt::format("  in flight   {:.2f} on average; rate times service time: {:.2f}\n",
+                     tally.in_flight, result.in_flight_expected());
   const double busiest = tally.cpu_share.empty() ? 0 : *std::ranges::max_element(tally.cpu_share);
   out += fmt::format("  generator   {:.0f} % of a core", busiest * 100);
   if (options.threads > 1) out += " by the busiest thread";
@@ -141,10 +140,34 @@ std::string load_report(std::string_view url, const LoadOptions& options,
     out += fmt::format("  ≥           {} had no end yet and count with what they took so far\n",
                        plural(tally.lower_bounds, "request"));
   }
+  out += goals_text(result);
   if (result.interrupted) out += "  verdict     interrupted: this is what was done until then\n";
   const std::vector<LoadResult::Doubt> doubts = result.doubts();
   for (const auto& doubt : doubts) out += "  verdict     " + doubt.name + ": " + doubt.text + "\n";
   if (doubts.empty() && !result.interrupted && result.open) out += "  verdict     valid\n";
+  return out;
+}
+
+std::string merge_report(const std::vector<NamedHdrLog>& logs, const HdrLog& merged) {
+  const auto sum = [](const HdrLog& log) {
+    HdrHistogram all;
+    for (const HdrInterval& interval : log.intervals) all.add(interval.histogram);
+    return all;
+  };
+  std::size_t width = 8;
+  for (const NamedHdrLog& each : logs) width = std::max(width, each.name.size());
+  std::string out = fmt::format("{} of {} merged\n\n  {:<{}}{:>11}{:>9}{:>9}{:>9}{:>9}{:>9}\n",
+                                plural(logs.size(), "interval log"), format_rfc3339(merged.start),
+                                "", width, "requests", "p50", "p95", "p99", "p99.9", "max");
+  const auto row = [&](std::string_view name, const HdrHistogram& histogram) {
+    out += fmt::format("  {:<{}}{:>11}", name, width, histogram.count());
+    for (const double quantile : {0.5, 0.95, 0.99, 0.999, 1.0}) {
+      out += fmt::format("{:>9}", time_text(static_cast<double>(histogram.at(quantile))));
+    }
+    out += "\n";
+  };
+  for (const NamedHdrLog& each : logs) row(printable(each.name), sum(each.log));
+  row("together", sum(merged));
   return out;
 }
 

@@ -35,10 +35,23 @@ Json latencies(const LoadResult& result) {
   const LoadTally& tally = result.tally;
   Json out = {{"response", latency(tally.response)}, {"service", latency(tally.service)}};
   out["failed"] = latency(tally.failed_response);
+  out["connect"] = latency(tally.connect);
+  if (!tally.handshake.empty()) out["handshake"] = latency(tally.handshake);
   if (!result.open) return out;
   out["lag"] = latency(tally.lag);
   out["lag_generator"] = latency(tally.lag_generator);
   out["lag_connections"] = latency(tally.lag_connections);
+  return out;
+}
+
+Json goals(const LoadResult& result) {
+  Json out = Json::array();
+  for (const auto& [goal, verdict] : result.goals) {
+    Json each = {{"expr", goal.text}, {"value", nullptr}, {"state", to_string(verdict.state)}};
+    if (verdict.value) each["value"] = plain_load_value(goal, *verdict.value);
+    if (!verdict.reason.empty()) each["reason"] = verdict.reason;
+    out.push_back(std::move(each));
+  }
   return out;
 }
 
@@ -68,8 +81,14 @@ std::string load_report_json(std::string_view url, const LoadOptions& options,
               {"elapsed_s", seconds(result.elapsed)},
               {"threads", options.threads},
               {"connections", options.connections},
+              {"http", options.version == LoadVersion::http10 ? "1.0" : "1.1"},
               {"keep_alive", options.keep_alive},
               {"pipeline", options.pipeline}};
+  if (options.target.tls) {
+    out["tls"] = {{"protocol", result.tls.protocol},
+                  {"cipher", result.tls.cipher},
+                  {"verified", options.tls_verify}};
+  }
   if (result.open) {
     out["arrivals"] = options.arrivals == ArrivalKind::uniform ? "uniform" : "poisson";
     if (options.arrivals == ArrivalKind::poisson) out["seed"] = options.seed;
@@ -91,7 +110,10 @@ std::string load_report_json(std::string_view url, const LoadOptions& options,
   out["connects"] = tally.connects;
   out["latency_us"] = latencies(result);
   out["seconds"] = each_second(tally);
+  out["in_flight"] = {{"mean", tally.in_flight}, {"expected", result.in_flight_expected()}};
   out["generator_cpu"] = tally.cpu_share;
+  out["goals"] = goals(result);
+  if (!result.ended_by.empty()) out["ended_by"] = result.ended_by;
   const std::vector<LoadResult::Doubt> doubts = result.doubts();
   out["verdict"] = result.interrupted ? "interrupted" : doubts.empty() ? "valid" : doubts[0].name;
   out["doubts"] = Json::array();

@@ -11,7 +11,9 @@
 
 #include "paceline/core.h"
 #include "paceline/http.h"
+#include "paceline/load/goal.h"
 #include "paceline/load/hdr_histogram.h"
+#include "paceline/load/tls.h"
 
 namespace paceline {
 
@@ -24,22 +26,33 @@ struct LoadFailure {
   LoadStage stage = LoadStage::read;
   int os = 0;                           // errno, or 0
   ReplyError reply = ReplyError::none;  // what was wrong with the answer
+  TlsProblem tls;                       // why there is no encrypted connection
   bool unasked = false;                 // bytes came that no request had asked for
   std::uint64_t count = 0;
 
   bool same(const LoadFailure& other) const {
     return stage == other.stage && os == other.os && reply == other.reply &&
-           unasked == other.unasked;
+           unasked == other.unasked && tls == other.tls;
   }
   /// "read: Connection reset by peer (ECONNRESET)"
   std::string text() const;
 };
 
+/// A histogram of few values: slot of HdrHistogram, count.
+using HdrSlots = std::vector<std::pair<std::uint32_t, std::uint64_t>>;
+HdrSlots slots_of(const HdrHistogram& histogram);
+
 /// One second of the run, by when answers came.
 struct LoadSecond {
   std::uint64_t completed = 0;
-  std::uint64_t failed = 0;                                       // no answer, or 4xx, 5xx
-  std::vector<std::pair<std::uint32_t, std::uint64_t>> response;  // slot of HdrHistogram, count
+  std::uint64_t failed = 0;  // no answer, or 4xx, 5xx
+  std::uint64_t bytes_read = 0;
+  HdrSlots response;
+  HdrSlots unanswered;            // of `response`, those that got no answer
+  std::vector<HdrSlots> classes;  // of `response`, by the status classes that goals name
+  std::vector<std::pair<std::uint16_t, std::uint64_t>> status;  // answers; may repeat a status
+
+  void add(const LoadSecond& other);
 
   HdrHistogram histogram() const;
 };
@@ -62,10 +75,16 @@ struct LoadTally {
   HdrHistogram response;         // from when it was due; closed loop: from sending
   HdrHistogram service;          // from sending
   HdrHistogram failed_response;  // those of `response` without an answer below 400
+  HdrHistogram connect;          // from connect() to its end; of all connections, whenever opened
+  HdrHistogram handshake;        // of TLS, after that
   HdrHistogram lag;              // from due to sent (open loop) =
   HdrHistogram lag_generator;    //   while a connection was free: we were late
   HdrHistogram lag_connections;  //   + while none was free
   std::vector<LoadSecond> seconds;
+  double in_flight = 0;        // requests out, the mean of looks at random moments
+  double in_flight_error = 0;  // its variance
+  std::uint64_t looks = 0;
+  Duration counted{};             // from the start of counting to the last look
   Duration last_answer{};         // from the start of counting
   std::vector<double> cpu_share;  // of each generator thread, while it sent
 
@@ -81,18 +100,29 @@ struct LoadResult {
   std::chrono::system_clock::time_point started;
   Duration duration{};      // over which requests were sent
   Duration elapsed{};       // until the last answer
+  TlsFacts tls;             // of the first connection
   double rate_offered = 0;  // open loop: due per second
   LoadTally tally;
+  struct Judged {
+    LoadGoal goal;
+    LoadVerdict verdict;
+  };
+  std::vector<Judged> goals;  // as the options have them
+  std::string ended_by;       // the goal that ended the run, or empty
 
   std::uint64_t planned() const { return tally.sent + tally.unsent; }
+  /// Requests out by Little's law: rate × service time.
+  double in_flight_expected() const;
   /// Answers per second.
   double rate_achieved() const;
   /// Whether the numbers are about the server. Empty, or one sentence a reason.
   struct Doubt {
-    std::string name;  // "generator-limited", "under-delivered"
+    std::string name;  // "generator-limited", "under-delivered", "inconsistent"
     std::string text;
+    bool ours = false;  // the generator's doing, not the server's
   };
   std::vector<Doubt> doubts() const;
+  bool any_goal(GoalState state) const;
 };
 
 }  // namespace paceline

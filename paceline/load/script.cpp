@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "paceline/load/reach.h"
 #include "paceline/load/script_api.h"
 #include "paceline/load/script_thread.h"
 
@@ -53,8 +54,10 @@ Result<void> call_wrk(ScriptState& state, const char* name) {
 /// wrk.addrs: every address of the host that accepts.
 Result<void> find_addresses(ScriptState& state, const LoadOptions& options) {
   lua_State* lua = state.lua();
-  PACELINE_TRY_VALUE(const LoadAddress first,
-                     find_load_address_blocking(options.target, options.timeout));
+  PACELINE_TRY_VALUE(
+      const LoadReached reached,
+      reach_blocking(options.target, nullptr, {.timeout = options.timeout, .stop = options.stop}));
+  const LoadAddress& first = reached.address;
   std::vector<LoadAddress> all = {first};
   if (options.target.unix_path.empty()) {
     const char* problem = nullptr;

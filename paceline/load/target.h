@@ -12,14 +12,16 @@
 namespace paceline {
 
 struct LoadTarget {
-  std::string host;         // without brackets
-  std::string host_header;  // as the Host header has it: brackets, and the port unless it is 80
-  std::string path;         // with the query; at least "/"
+  std::string host;  // without brackets
+  std::string
+      host_header;   // as the Host header has it: brackets, and the port unless it is the scheme's
+  std::string path;  // with the query; at least "/"
   std::uint16_t port = 80;
+  bool tls = false;       // https
   std::string unix_path;  // a Unix socket to connect to instead of host and port
 };
 
-/// http://host[:port][/path][?query]; a fragment is dropped. Code::invalid says what to write
+/// http[s]://host[:port][/path][?query]; a fragment is dropped. Code::invalid says what to write
 /// instead.
 Result<LoadTarget> parse_load_target(std::string_view url);
 
@@ -31,9 +33,5 @@ struct LoadAddress {
   int family() const { return storage.ss_family; }
   std::string text() const;
 };
-
-/// Resolves the name and connects once, to each address in turn: the first that accepts. Blocks,
-/// for at most `timeout` an address.
-Result<LoadAddress> find_load_address_blocking(const LoadTarget& target, Duration timeout);
 
 }  // namespace paceline

@@ -12,6 +12,8 @@ constexpr std::size_t kBufferSize = std::size_t{128} << 10;  // twice the longes
 // A server that refuses is asked again a hundred times a second by each connection, not as fast
 // as the machine can.
 constexpr Duration kRest = std::chrono::milliseconds(10);
+// Not evenly: arrivals are, and a look in step with them would see always the same.
+constexpr double kLookInFlight = 20e6;  // ns, the mean of exponential pauses
 constexpr Duration kLook = std::chrono::milliseconds(20);
 // The system may be late by a thousandth of a sleep. So a long one ends early, and a short one
 // does the rest.
@@ -33,8 +35,10 @@ LoadThread::LoadThread(Job job)
       method_(method_from(job.options.method)),
       request_size_(job.requests.size() / job.options.pipeline),
       hook_requests_(job.hook != nullptr && job.hook->makes_requests()) {
+  second_classes_.resize(job_.classes.size());
   for (std::uint32_t i = 0; i < job_.connections; ++i) {
-    connections_.push_back(std::make_unique<LoadConnection>(*this, job_.options.pipeline));
+    const std::uint32_t number = i * job_.part.threads + job_.part.thread;
+    connections_.push_back(std::make_unique<LoadConnection>(*this, job_.options.pipeline, number));
     idle_.push_back(*connections_.back());
     if (job_.hook == nullptr) continue;
     connections_.back()->exchange_ =
@@ -49,7 +53,9 @@ void LoadThread::prepare() {
   if (!job_.options.keep_alive) return;
   for (const auto& connection : connections_) connection->open();
   const Deadline limit = Deadline::after(loop_.measure(), job_.options.timeout);
-  while (opening_ > 0 && !limit.passed(loop_.measure())) loop_.turn(limit.at);
+  while (opening_ > 0 && !limit.passed(loop_.measure()) && !stopped()) {
+    loop_.turn(limit.sooner({loop_.measured() + kLook}).at);
+  }
 }
 
 void LoadThread::run(Time start) {
@@ -57,6 +63,7 @@ void LoadThread::run(Time start) {
   start_ = start;
   count_from_ = start + options.warmup;
   second_end_ = count_from_ + 1s;
+  if (options.log != nullptr) log_.emplace(*options.log, count_from_);
   if (job_.plan != nullptr) {
     end_ = start + job_.plan->length();
     arrivals_.emplace(*job_.plan, options.arrivals, options.seed, job_.part);
@@ -67,6 +74,8 @@ void LoadThread::run(Time start) {
   loop_.arm(look_timer_, start + kLook);
   while (loop_.measure() < start) loop_.turn(start);
   cpu_at_start_ = thread_cpu();
+  moments_.seed(job_.part.thread + 1);
+  look_in_flight();
   sending_ = true;
   if (job_.plan != nullptr) {
     arm_arrival();
@@ -163,6 +172,7 @@ void LoadThread::ask_next(LoadConnection& connection, std::uint32_t count, Time 
     }
   }
   waiting_.push_back(connection);
+  out_ += count;
   if (!timeout_timer_.armed()) loop_.arm(timeout_timer_, now + job_.options.timeout);
   connection.ask(count, now);
 }
@@ -198,6 +208,7 @@ void LoadThread::arrive() {
 }
 
 void LoadThread::answered(Time due, Time sent, Time now, unsigned status) {
+  --out_;
   if (!counts(due)) return;
   if (now >= second_end_) [[unlikely]] {
     roll_second(now);
@@ -207,6 +218,9 @@ void LoadThread::answered(Time due, Time sent, Time now, unsigned status) {
   ++tally_.completed;
   ++tally_.status[status];
   tally_.last_answer = now - count_from_;
+  for (std::size_t i = 0; i < second_classes_.size(); ++i) [[unlikely]] {
+    if (job_.classes[i].has(status)) second_classes_[i].record(now - due);
+  }
   if (status >= 400) [[unlikely]] {
     ++bad_;
     tally_.failed_response.record(now - due);
@@ -216,6 +230,7 @@ void LoadThread::answered(Time due, Time sent, Time now, unsigned status) {
 void LoadThread::failed(LoadConnection& connection, const LoadFailure& failure) {
   const Time now = loop_.measure();
   const std::uint32_t outstanding = connection.outstanding();
+  out_ -= outstanding;
   LoadFailure counted = failure;
   if (outstanding == 0) {  // it stays where it is, idle, and opens again when it is needed
     if (job_.hook != nullptr) job_.hook->failed(counted);
@@ -227,8 +242,10 @@ void LoadThread::failed(LoadConnection& connection, const LoadFailure& failure) 
     const Time due = connection.due_of_outstanding(i);
     if (!counts(due)) continue;
     second_.record(now - due);
+    second_unanswered_.record(now - due);
     if (job_.plan != nullptr) tally_.service.record(now - connection.sent());
     tally_.failed_response.record(now - due);
+    log_loss(connection, due, now, to_string(failure.stage));
     if (failure.stage == LoadStage::timeout) tally_.note_lower_bound(now - due);
     ++tally_.errors[static_cast<std::size_t>(failure.stage)];
     ++counted.count;
@@ -243,6 +260,17 @@ void LoadThread::failed(LoadConnection& connection, const LoadFailure& failure) 
   if (failure.stage != LoadStage::connect) return failed_.push_back(connection);
   resting_.push_back(connection);
   if (!rest_timer_.armed()) loop_.arm(rest_timer_, now + kRest);
+}
+
+/// A request without an answer; `now` is when nobody waited for one any longer.
+void LoadThread::log_loss(const LoadConnection& connection, Time due, Time now,
+                          std::string_view outcome) {
+  if (!log_) return;
+  log_->add({.due = due,
+             .sent = connection.sent(),
+             .end = now,
+             .connection = connection.number,
+             .outcome = outcome});
 }
 
 void LoadThread::end_rest() {
@@ -264,12 +292,30 @@ void LoadThread::look() {
     job_.hook->tick(loop_.now());
     obey_hook();
   }
-  if (job_.options.stop != nullptr && job_.options.stop->load(std::memory_order_relaxed)) {
+  if (stopped()) {
     interrupted_ = done_ = true;
     end_ = std::min(end_, loop_.now());
     return;
   }
+  if (job_.ended.load(std::memory_order_relaxed)) {
+    done_ = true;
+    end_ = std::min(end_, loop_.now());
+    return;
+  }
+  // Who follows wants to hear of a second without answers, too.
+  if (job_.board != nullptr && loop_.now() >= second_end_) roll_second(loop_.now());
   loop_.arm(look_timer_, loop_.now() + kLook);
+}
+
+void LoadThread::look_in_flight() {
+  if (loop_.now() >= count_from_) {
+    const auto out = static_cast<double>(out_);
+    ++tally_.looks;
+    out_sum_ += out;
+    out_squares_ += out * out;
+  }
+  std::exponential_distribution<double> pause(1 / kLookInFlight);
+  loop_.arm(in_flight_timer_, loop_.now() + Duration(static_cast<std::int64_t>(pause(moments_))));
 }
 
 void LoadThread::end_sending() {
@@ -288,24 +334,41 @@ void LoadThread::note_cpu() {
 
 void LoadThread::roll_second(Time now) {
   while (now >= second_end_) {
-    LoadSecond second;
-    second.completed = tally_.completed - completed_before_;
-    second.failed = bad_ - bad_before_;
-    for (std::size_t slot = second_.first_slot(); slot < second_.end_slot(); ++slot) {
-      const std::uint64_t count = second_.in_slot(slot);
-      if (count > 0) second.response.emplace_back(static_cast<std::uint32_t>(slot), count);
-    }
-    tally_.seconds.push_back(std::move(second));
     tally_.response.add(second_);
-    second_.clear();
-    completed_before_ = tally_.completed;
-    bad_before_ = bad_;
+    tally_.seconds.push_back(take_second());
+    if (job_.board != nullptr) job_.board->put(job_.part.thread, tally_.seconds.back());
     second_end_ += 1s;
   }
 }
 
+/// What happened since it was called last.
+LoadSecond LoadThread::take_second() {
+  LoadSecond second;
+  second.completed = tally_.completed - completed_before_;
+  second.failed = bad_ - bad_before_;
+  second.bytes_read = tally_.bytes_read - bytes_before_;
+  second.response = slots_of(second_);
+  second.unanswered = slots_of(second_unanswered_);
+  for (HdrHistogram& each : second_classes_) {
+    second.classes.push_back(slots_of(each));
+    each.clear();
+  }
+  for (std::size_t i = 0; i < tally_.status.size(); ++i) {
+    const std::uint64_t count = tally_.status[i] - status_before_[i];
+    if (count > 0) second.status.emplace_back(static_cast<std::uint16_t>(i), count);
+  }
+  second_.clear();
+  second_unanswered_.clear();
+  completed_before_ = tally_.completed;
+  bad_before_ = bad_;
+  bytes_before_ = tally_.bytes_read;
+  status_before_ = tally_.status;
+  return second;
+}
+
 void LoadThread::count_lower_bound(Time due, Time now) {
   second_.record(now - due);
+  second_unanswered_.record(now - due);
   tally_.failed_response.record(now - due);
   tally_.note_lower_bound(now - due);
 }
@@ -315,12 +378,20 @@ void LoadThread::finish() {
   const Time now = loop_.measure();
   if (tally_.cpu_share.empty()) note_cpu();
   if (end_ == Time::max()) end_ = now;
+  tally_.counted = std::max(Duration{}, now - count_from_);
+  if (tally_.looks > 0) {
+    const auto looks = static_cast<double>(tally_.looks);
+    tally_.in_flight = out_sum_ / looks;
+    tally_.in_flight_error =
+        std::max(0.0, out_squares_ / looks - tally_.in_flight * tally_.in_flight) / looks;
+  }
   roll_second(now);
   waiting_.for_each([&](const LoadConnection& connection) {
     for (std::uint32_t i = 0; i < connection.outstanding(); ++i) {
       const Time due = connection.due_of_outstanding(i);
       if (!counts(due)) continue;
       ++tally_.unfinished;
+      log_loss(connection, due, now, "unfinished");
       count_lower_bound(due, now);
       if (job_.hook != nullptr) job_.hook->unfinished(now - due);
       if (job_.plan != nullptr) tally_.service.record(now - connection.sent());
@@ -330,11 +401,13 @@ void LoadThread::finish() {
     const Time due = next_due();
     if (!counts(due)) continue;
     ++tally_.unsent;
+    if (log_) log_->add({.due = due, .outcome = "unsent"});
     count_lower_bound(due, now);
     tally_.lag.record(now - due);
     tally_.lag_connections.record(now - due);
   }
   if (!second_.empty()) roll_second(second_end_);  // the last one, in part
+  log_.reset();
 }
 
 }  // namespace paceline

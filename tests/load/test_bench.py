@@ -1,37 +1,22 @@
 """`paceline bench` against real servers: what it counts is what they counted, what it writes is
 what others read, and a server that stands still shows where it should."""
 
-import collections
 import json
 import pathlib
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import threading
+import xml.dom.minidom
 
 import pytest
 from conftest import ROOT, free_port, wait_until
+from fixtures.bench import DEADLINE, bench  # noqa: F401
+from fixtures.nginx import nginx
 
 FOLDER = pathlib.Path(__file__).resolve().parent
-DEADLINE = 60
-
-Run = collections.namedtuple("Run", "code out err data")
-
-
-@pytest.fixture
-def bench(paceline, tmp_path):
-    """bench(url, *options) runs the command; .data is its --json."""
-
-    def run(*options):
-        file = tmp_path / "bench.json"
-        file.unlink(missing_ok=True)
-        command = [paceline, "bench", *map(str, options), "--json", file]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE)
-        data = json.loads(file.read_text()) if file.exists() else None
-        return Run(done.returncode, done.stdout, done.stderr, data)
-
-    return run
 
 
 @pytest.fixture
@@ -89,26 +74,11 @@ def test_an_open_loop_plans_every_request(bench, web):
 
 
 def test_nginx_over_tcp_and_a_unix_socket(bench, tmp_path):
-    program = shutil.which("nginx")
-    assert program, "nginx is in packages.txt"
     port = free_port()
-    parts = "\n".join(f"{name}_temp_path {tmp_path}/{name};"
-                      for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     (tmp_path / "big").write_bytes(b"x" * 300_000)
-    (tmp_path / "nginx.conf").write_text(f"""
-daemon off; master_process off; pid {tmp_path}/pid; error_log {tmp_path}/error.log;
-events {{ }}
-http {{
-  {parts} access_log {tmp_path}/access.log; keepalive_requests 100;
-  server {{ listen 127.0.0.1:{port}; listen unix:{tmp_path}/web.sock;
-    root {tmp_path}; location = /small {{ return 200 "hello"; }} }}
-}}
-""")
-    server = subprocess.Popen([program, "-c", tmp_path / "nginx.conf", "-p", tmp_path],
-                              stderr=subprocess.DEVNULL)
-    try:
-        wait_until(lambda: (tmp_path / "web.sock").exists() and (tmp_path / "pid").exists(),
-                   "nginx")
+    site = f"""server {{ listen 127.0.0.1:{port}; listen unix:{tmp_path}/web.sock;
+        location = /small {{ return 200 "hello"; }} }}"""
+    with nginx(tmp_path, site, "keepalive_requests 100;"):
         url = f"http://127.0.0.1:{port}"
         # nginx closes each connection after 100 requests: no error, but connections anew.
         small = bench(f"{url}/small", "-n", 1000, "-c", 3, "--pipeline", 4)
@@ -120,13 +90,16 @@ http {{
         assert big.data["bytes_body"] == 20 * 300_000
         head = bench(f"{url}/big", "-n", 20, "-X", "HEAD")
         assert head.data["bytes_body"] == 0 and head.data["status"] == {"200": 20}
+        old = bench(f"{url}/small", "-n", 300, "-c", 3, "--http1.0")
+        assert old.data["status"] == {"200": 300} and old.data["connects"] < 10
+        closed = bench(f"{url}/small", "-n", 300, "-c", 3, "--http1.0", "--close")
+        assert closed.data["connects"] == 300 and closed.code == 0
+        log = (tmp_path / "access.log").read_text()
+        assert log.count("HTTP/1.0") == 600
         unix = bench("http://name/small", "--unix-socket", tmp_path / "web.sock", "-n", 500)
         assert unix.data["status"] == {"200": 500}
         post = bench(f"{url}/small", "-n", 5, "--body", "x" * 70_000)
         assert post.data["requests"]["completed"] == 5
-    finally:
-        server.send_signal(signal.SIGTERM)
-        server.wait(DEADLINE)
 
 
 def stand_still(process, seconds, begin):
@@ -217,8 +190,8 @@ def test_ctrl_c_reports_what_was_done(paceline, web, tmp_path):
 @pytest.mark.parametrize("options, message", [
     (["http://127.0.0.1:1/"], "bench: connect to 127.0.0.1:1: Connection refused"),
     (["http://no.invalid/"], "bench: cannot resolve no.invalid: "),
-    (["https://127.0.0.1/"], "bench: only http:// is spoken yet, not https"),
-    (["127.0.0.1:80/"], "bench: a URL begins with http://: http://127.0.0.1:80/"),
+    (["ftp://127.0.0.1/"], "bench: http:// and https:// are spoken, not ftp"),
+    (["127.0.0.1:80/"], "bench: a URL begins with http:// or https://: http://127.0.0.1:80/"),
     (["http://a/", "-t", "4", "-c", "2"],
      "bench: 4 threads need at least as many connections, not 2"),
     (["http://a/", "-d", "5s", "-n", "5"], "bench: -d and -n both say when to end"),
@@ -290,3 +263,79 @@ def test_its_packages_come_from_a_lock_file_without_a_registry():
     assert "resolved" not in json.dumps(lock)
     assert lock["packages"]["node_modules/hdr-histogram-js"]["version"] == "3.0.1"
     assert (ROOT / "tests/load/.npmrc").exists()
+
+
+def test_our_server_keeps_connections_of_http_1_0(bench, web):  # noqa: F811
+    kept = bench(web.url + "/", "-n", 200, "-c", 4, "--http1.0")
+    assert kept.code == 0 and kept.data["connects"] == 4 and kept.data["http"] == "1.0"
+
+
+def test_logs_of_two_generators_become_one(bench, web, paceline, tmp_path):  # noqa: F811
+    logs = [tmp_path / "a.hlog", tmp_path / "b.hlog"]
+    for log, count in zip(logs, (300, 500)):
+        assert bench(web.url + "/", "-n", count, "--hlog", log).code == 0
+    merged = tmp_path / "all.hlog"
+    command = [paceline, "bench", "merge", *logs, "-o", merged]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE)
+    assert run.returncode == 0, run.stderr
+    rows = [line.split() for line in run.stdout.splitlines()[3:]]
+    assert [(row[0], row[1]) for row in rows] == [
+        (str(logs[0]), "300"), (str(logs[1]), "500"), ("together", "800")]
+    again = subprocess.run([paceline, "bench", "merge", merged], capture_output=True, text=True,
+                           timeout=DEADLINE)
+    assert again.stdout.splitlines()[-1].split()[1:] == rows[-1][1:]
+
+
+def test_what_cannot_be_merged_is_named(paceline, tmp_path):
+    broken = tmp_path / "broken.hlog"
+    for text, words in (("1,1,1,HISTFAAA\n", "line 1: "), ("", "no interval in it")):
+        broken.write_text(text)
+        run = subprocess.run([paceline, "bench", "merge", broken], capture_output=True, text=True,
+                             timeout=DEADLINE)
+        assert run.returncode == 1
+        assert run.stderr.startswith(f"bench merge: {broken}: {words}"), run.stderr
+    none = subprocess.run([paceline, "bench"], capture_output=True, text=True, timeout=DEADLINE)
+    assert none.returncode == 1 and none.stderr.startswith("bench: a URL is needed")
+
+
+def test_a_line_for_every_request(bench, web, tmp_path):  # noqa: F811
+    log = tmp_path / "requests.tsv"
+    run = bench(web.url + "/", "-R", 400, "-n", 200, "-c", 3, "-t", 2, "--log", log)
+    head, *rows = [line.split("\t") for line in log.read_text().splitlines()]
+    assert head == ["due_us", "sent_us", "first_us", "end_us", "status", "bytes", "connection",
+                    "outcome"]
+    assert len(rows) == run.data["requests"]["completed"] == 200
+    assert {row[4] for row in rows} == {"200"} and {row[7] for row in rows} == {"ok"}
+    assert sum(int(row[5]) for row in rows) == run.data["bytes_body"]
+    assert {int(row[6]) for row in rows} <= {0, 1, 2}
+    for row in rows:
+        due, sent, first, end = map(int, row[:4])
+        assert due <= sent <= first <= end
+    assert sorted(int(row[0]) for row in rows) == [index * 2500 for index in range(200)]
+
+
+def test_what_got_no_answer_is_in_the_log_too(bench, tmp_path):  # noqa: F811
+    log = tmp_path / "requests.tsv"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        run = bench(url, "-R", 100, "-n", 10, "-c", 2, "--timeout", "10s", "--drain", "50ms",
+                    "--log", log)
+    assert run.code == 1
+    rows = [line.split("\t") for line in log.read_text().splitlines()[1:]]
+    assert sorted(row[7] for row in rows) == ["unfinished"] * 2 + ["unsent"] * 8
+    assert all(row[2] == "-" for row in rows)
+
+
+def test_the_page_needs_nothing_else(bench, web, tmp_path):  # noqa: F811
+    page = tmp_path / "report.html"
+    run = bench(web.url + "/?a<b&c", "-R", 300, "-d", "2500ms", "--html", page)
+    text = page.read_text()
+    assert "<h1>Load test of " + web.url + "/?a&lt;b&amp;c</h1>" in text
+    assert "<script" not in text and text.count("http") == text.count(web.url) == 3
+    document = xml.dom.minidom.parseString("<page>" + "".join(
+        part + "</svg>" for part in re.findall(r"<svg.*?(?=</svg>)", text, re.S)) + "</page>")
+    charts = document.getElementsByTagName("svg")
+    assert len(charts) == 3
+    lines = [path for path in charts[0].getElementsByTagName("path")
+             if path.getAttribute("class") == "p99"]
+    assert lines[0].getAttribute("d").count("L") + 1 == len(run.data["seconds"])
