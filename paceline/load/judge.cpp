@@ -263,6 +263,7 @@ void LoadJudge::add(const LoadSecond& second, Duration length) {
 
 std::vector<LoadVerdict> LoadJudge::verdicts() const {
   std::vector<LoadVerdict> found;
+  found.reserve(cases_.size());
   for (const auto& each : cases_) found.push_back(each->verdict());
   return found;
 }

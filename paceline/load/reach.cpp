@@ -130,7 +130,7 @@ struct Lookup {
 /// it to the thread.
 Result<std::shared_ptr<const Lookup>> resolve(const LoadTarget& target,
                                               const LoadPatience& patience) {
-  const auto lookup = std::make_shared<Lookup>(target.host, std::to_string(target.port));
+  auto lookup = std::make_shared<Lookup>(target.host, std::to_string(target.port));
   std::thread([lookup] { lookup->run(); }).detach();
   std::unique_lock lock(lookup->mutex);
   while (!lookup->ended.wait_for(lock, kLook, [&] { return lookup->done; })) {

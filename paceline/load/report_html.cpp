@@ -149,6 +149,7 @@ using Value = std::function<double(const Stretch&)>;
 
 std::vector<Point> points(const std::vector<Stretch>& all, const Value& value) {
   std::vector<Point> found;
+  found.reserve(all.size());
   for (const Stretch& each : all) found.push_back({(each.from + each.to) / 2, value(each)});
   return found;
 }
