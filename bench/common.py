@@ -123,7 +123,8 @@ def nginx(folder, answer, tls=False):
     user = "user root;" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(f"""
 {user}
-worker_processes 1; worker_rlimit_nofile 20000; daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
+worker_processes 1; worker_rlimit_nofile 20000; daemon off;
+pid {folder}/nginx.pid; error_log {folder}/nginx.log;
 events {{ worker_connections 16384; }}
 http {{
   access_log off; keepalive_requests 1000000000; keepalive_timeout 60s; server_tokens off;

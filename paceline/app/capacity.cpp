@@ -50,6 +50,8 @@ Result<CapacityOptions> capacity_options(const CapacityInvocation& given) {
   LoadOptions& load = options.load;
   PACELINE_TRY_VALUE(load.target, parse_load_target(given.url));
   load.target.unix_path = given.unix_path;
+  load.tls_verify = !given.insecure;
+  load.tls_ca = given.ca;
   load.connections = given.connections;
   load.threads = given.threads;
   load.headers = given.headers;
@@ -128,6 +130,8 @@ void add_capacity_options(CLI::App& command, CapacityInvocation& capacity) {
   command.add_option("--body", capacity.body, "the request's body");
   command.add_option("--unix-socket", capacity.unix_path, "connect to this instead");
   command.add_option("--timeout", capacity.timeout, "for a whole answer (default 10s)");
+  command.add_option("--ca", capacity.ca, "a file with certificates to trust");
+  command.add_flag("--insecure", capacity.insecure, "take any certificate");
   command.add_option("--json", capacity.json, "write everything to this file");
 }
 

@@ -24,6 +24,8 @@ struct CapacityInvocation {
   std::vector<std::string> headers;
   std::string body;
   std::string unix_path;
+  std::string ca;
+  bool insecure = false;
   std::string timeout;
   std::string trial;
   std::string trial_max;

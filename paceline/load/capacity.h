@@ -26,7 +26,8 @@ struct CapacityGoal {
 
 /// The guide's: p(95)<200ms, p(99)<500ms, error_rate<0.1%.
 std::vector<CapacityGoal> guide_capacity_goals();
-/// "p(99)<500ms", "p(99.9)<1s", "error_rate<0.1%"; a latency without a unit is in milliseconds.
+/// Of the goals of a load test (goal.h) those that are shares of a whole trial: "p(99.9)<1s",
+/// "error_rate<0.1%".
 Result<CapacityGoal> parse_capacity_goal(std::string_view text);
 
 /// What the server says about a resource: 1 is all that there is.

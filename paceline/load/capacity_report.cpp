@@ -1,30 +1,15 @@
 // The goals' texts, and what a search for the capacity says.
 #include <fmt/format.h>
 
-#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "paceline/load/capacity.h"
+#include "paceline/load/goal.h"
 
 namespace paceline {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::optional<double> number(std::string_view text) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-std::string without_spaces(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c != ' ') out += c;
-  }
-  return out;
-}
 
 std::string ms(std::uint64_t us) {
   const double value = static_cast<double>(us) / 1000;
@@ -76,41 +61,30 @@ Json trial_json(const CapacityOptions& options, const CapacityTrial& trial) {
 
 }  // namespace
 
-Result<CapacityGoal> parse_capacity_goal(std::string_view given) {
-  const std::string text = without_spaces(given);
-  const auto bad = [&](std::string_view why) {
-    return fail(Code::invalid,
-                fmt::format("a goal of a capacity is p(99)<500ms or error_rate<0.1%, not {}: {}",
-                            printable(given, 60), why));
-  };
-  const std::size_t less = text.find('<');
-  if (less == std::string::npos) return bad("there is no <");
-  const std::string_view left = std::string_view(text).substr(0, less);
-  std::string_view right = std::string_view(text).substr(less + 1);
-  CapacityGoal goal{.text = text};
-  if (left == "error_rate") {
-    const bool in_percent = right.ends_with('%');
-    if (in_percent) right.remove_suffix(1);
-    const std::optional<double> share = number(right);
-    if (!share) return bad("the limit is no number");
-    goal.share_max = in_percent ? *share / 100 : *share;
-  } else if (left.starts_with("p(") && left.ends_with(')')) {
-    const std::optional<double> quantile = number(left.substr(2, left.size() - 3));
-    if (!quantile || *quantile < 50 || *quantile >= 100) return bad("p is from 50 to below 100");
-    goal.share_max = 1 - *quantile / 100;
-    if (const std::optional<double> in_ms = number(right)) {
-      goal.within = Duration(static_cast<std::int64_t>(*in_ms * 1e6));
-    } else {
-      const Result<Duration> within = parse_duration(right);
-      if (!within) return bad(within.error().message);
-      goal.within = *within;
-    }
-    if (*goal.within <= Duration::zero()) return bad("the limit is above 0");
+Result<CapacityGoal> parse_capacity_goal(std::string_view text) {
+  PACELINE_TRY_VALUE(const LoadGoal goal, parse_load_goal(text));
+  const bool less = goal.compare == LoadCompare::less || goal.compare == LoadCompare::less_equal;
+  const bool plain = less && goal.window == Duration{0} && !goal.only && !goal.abort;
+  CapacityGoal share{.text = goal.text};
+  if (goal.measure == LoadMeasure::quantile) {
+    share.share_max = 1 - goal.quantile;
+    share.within = Duration(static_cast<std::int64_t>(goal.bound * 1000));
   } else {
-    return bad("it begins with neither p( nor error_rate");
+    share.share_max = goal.bound;
   }
-  if (!(goal.share_max > 0 && goal.share_max < 1)) return bad("the share is above 0 and below 1");
-  return goal;
+  const bool known =
+      goal.measure == LoadMeasure::quantile || goal.measure == LoadMeasure::error_rate;
+  if (!plain || !known) {
+    return fail(Code::invalid,
+                "a capacity is found for p(99)<500ms and error_rate<0.1%, over all "
+                "of a trial, not for " +
+                    printable(text, 60));
+  }
+  if (!(share.share_max > 0 && share.share_max < 1)) {
+    return fail(Code::invalid,
+                "the share that may miss a goal is above 0 and below 1: " + printable(text, 60));
+  }
+  return share;
 }
 
 std::string capacity_head(std::string_view url, const CapacityOptions& options) {

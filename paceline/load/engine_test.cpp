@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "paceline/load/test_peer.h"
 
 namespace paceline {
@@ -319,6 +321,36 @@ TEST(LoadEngine, RequestsInFlightAreLookedAt) {
   EXPECT_GT(result.tally.looks, 0u);
   EXPECT_LE(result.tally.in_flight, 2);
   EXPECT_LE(result.in_flight_expected(), 2.1);
+}
+
+TEST(LoadEngine, WhoFollowsHearsOfEachSecondAndAGoalEndsTheRun) {
+  class Follower final : public LoadFollower {
+   public:
+    void second(const LoadSecond& second) override { completed += second.completed; }
+    std::uint64_t completed = 0;
+  };
+  const TestPeer peer(answering(kHello));
+  LoadOptions options = asking(peer, 0);
+  options.duration = 1h;
+  options.threads = 2;
+  options.goals = {*parse_load_goal("count{status:2xx}<1 abort")};
+  Follower follower;
+  options.follower = &follower;
+  const std::string path = ::testing::TempDir() + "requests.tsv";
+  Result<std::unique_ptr<RequestLog>> log = RequestLog::open(path);
+  ASSERT_TRUE(log);
+  options.log = log->get();
+  const LoadResult result = run(options);
+  EXPECT_EQ(result.ended_by, "count{status:2xx}<1 abort");
+  EXPECT_FALSE(result.interrupted);
+  ASSERT_EQ(result.goals.size(), 1u);
+  EXPECT_EQ(result.goals[0].verdict.state, GoalState::missed);
+  EXPECT_GT(follower.completed, 0u);
+  EXPECT_LE(follower.completed, result.tally.completed);
+  EXPECT_TRUE((*log)->finish());
+  const Result<std::string> lines = read_file(path, std::size_t{1} << 30);
+  ASSERT_TRUE(lines);
+  EXPECT_EQ(static_cast<std::uint64_t>(std::ranges::count(*lines, '\n')), result.planned() + 1);
 }
 
 TEST(LoadEngine, WhoRefusesIsNotAsked) {

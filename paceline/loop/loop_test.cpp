@@ -313,24 +313,25 @@ struct CountedEnd final : TurnEnd {
   std::function<void()> tell;
 };
 
+Task<void> ask_for_ends(Loop& loop, TurnEnd& end, std::vector<std::string>& order) {
+  co_await loop.yield();  // into a turn
+  loop.at_turn_end(end);
+  loop.at_turn_end(end);
+  {
+    CountedEnd short_lived([&] { order.emplace_back("short-lived"); });
+    loop.at_turn_end(short_lived);
+  }
+  order.emplace_back("work");
+  co_await loop.sleep(1ms);
+  order.emplace_back("woken");
+}
+
 TEST(LoopTurnEnd, RunsOnceAfterEverythingElseOfTheTurn) {
   SimulatedKernel kernel{{.delay_max = Duration(0)}};
   Loop loop(kernel);
   std::vector<std::string> order;
   CountedEnd end([&] { order.emplace_back("end"); });
-  auto work = [&]() -> Task<void> {
-    co_await loop.yield();  // into a turn
-    loop.at_turn_end(end);
-    loop.at_turn_end(end);
-    {
-      CountedEnd short_lived([&] { order.emplace_back("short-lived"); });
-      loop.at_turn_end(short_lived);
-    }
-    order.emplace_back("work");
-    co_await loop.sleep(1ms);
-    order.emplace_back("woken");
-  };
-  loop.run_until_done(work());
+  loop.run_until_done(ask_for_ends(loop, end, order));
   EXPECT_EQ(order, (std::vector<std::string>{"work", "end", "woken"}));
 }
 

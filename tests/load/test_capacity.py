@@ -105,11 +105,13 @@ def test_says_what_the_instance_behind_the_url_used(capacity, serve, hello):
 
 
 @pytest.mark.parametrize("options,words", [
-    (["--goal", "p(99)"], "there is no <"),
+    (["--goal", "p(99)"], "p(99)"),
     (["--goal", "p(99)<5 parsecs"], "parsecs"),
-    (["--goal", "p(101)<5ms"], "p is from 50 to below 100"),
-    (["--goal", "median<5ms"], "begins with neither p( nor error_rate"),
-    (["--goal", "error_rate<200%"], "the share is above 0 and below 1"),
+    (["--goal", "p(101)<5ms"], "a percentile is above 0 and below 100"),
+    (["--goal", "medium<5ms"], "unknown measure"),
+    (["--goal", "avg<5ms"], "a capacity is found for p(99)<500ms and error_rate<0.1%"),
+    (["--goal", "p(99)[10s]<5ms"], "a capacity is found for p(99)<500ms and error_rate<0.1%"),
+    (["--goal", "error_rate<200%"], "200%"),
     (["--trial", "0s"], "--trial is above 0"),
     (["--dir", "nowhere"], "nowhere"),
     (["-t", "4", "-c", "2"], "4 threads need at least as many connections"),
