@@ -16,8 +16,8 @@ class Kernel {
  public:
   virtual ~Kernel() = default;
   virtual Time now() = 0;
-  /// At most `timeout` (Duration::max(): until an event); nanoseconds, or milliseconds rounded up
-  /// where the system has no epoll_pwait2.
+  /// At most `timeout` from the last now() (Duration::max(): until an event), to the nanosecond;
+  /// may answer earlier. An event without data is none.
   virtual int wait(std::span<epoll_event> events, Duration timeout) = 0;
   /// `operation` is EPOLL_CTL_ADD, MOD or DEL.
   virtual int watch(int operation, int fd, std::uint32_t events, void* data) = 0;
@@ -43,8 +43,12 @@ class RealKernel final : public Kernel {
   void close(int fd) override;
 
  private:
+  void wake_at(Time at);
+
   Fd epoll_;
-  bool precise_ = true;  // the kernel has epoll_pwait2 (Linux 5.11)
+  Fd alarm_;       // a timerfd in epoll_
+  Time alarm_at_;  // when it wakes, or woke
+  Time now_;       // the last now()
 };
 
 }  // namespace paceline

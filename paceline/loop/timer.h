@@ -1,5 +1,5 @@
 // Timers: a hierarchical wheel of intrusive nodes. Arming and cancelling cost O(1); a timer fires
-// at its own nanosecond, because the loop sleeps with epoll_pwait2 until the earliest one.
+// at its own nanosecond, because a timerfd wakes the loop for the earliest one.
 #pragma once
 
 #include <array>
