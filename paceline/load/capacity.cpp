@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <condition_variable>
 #include <mutex>
@@ -155,11 +154,10 @@ class CapacityRun {
       if (result_.interrupted) break;
       const bool invalid = trial.verdict == TrialVerdict::invalid;
       // A generator that was disturbed once is not at its limit.
-      if (invalid && result_.limited.empty()) {
-        result_.limited = trial.reason;
+      if (invalid && retried_ != step->rate) {
+        retried_ = step->rate;
         continue;
       }
-      if (!invalid) result_.limited.clear();
       search.note(*step, !invalid && trial.verdict != TrialVerdict::failed);
       cool_down(trial);
     }
@@ -311,6 +309,12 @@ class CapacityRun {
     }
     if (result_.failing_rate > 0) result_.limited.clear();
     for (const CapacityTrial& trial : result_.trials) {
+      if (trial.purpose != TrialPurpose::confirm || trial.verdict == TrialVerdict::passed) continue;
+      if (result_.confirmed || result_.interrupted) continue;
+      result_.refused_rate = trial.rate;
+      if (trial.verdict == TrialVerdict::invalid) result_.limited = trial.reason;
+    }
+    for (const CapacityTrial& trial : result_.trials) {
       if (trial.verdict != TrialVerdict::failed) continue;
       if (trial.rate == result_.failing_rate || result_.binding.empty()) {
         result_.binding = trial.goal;
@@ -356,6 +360,7 @@ class CapacityRun {
 
   const CapacityOptions& options_;
   Time end_;
+  double retried_ = 0;  // the rate that was tried once more
   CapacityResult result_;
 };
 
@@ -378,7 +383,7 @@ std::vector<CapacityGoal> guide_capacity_goals() {
 }
 
 std::optional<bool> CapacityResult::has_headroom() const {
-  if (expected_rate <= 0) return std::nullopt;
+  if (expected_rate <= 0 || rate <= 0 || refused_rate > 0) return std::nullopt;
   return rate >= kHeadroomFactor * expected_rate;
 }
 

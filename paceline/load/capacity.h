@@ -86,6 +86,7 @@ struct CapacityResult {
   double rate = 0;          // the capacity: confirmed, or else the highest that passed; 0: none
   double failing_rate = 0;  // the lowest that failed; 0: none did
   bool confirmed = false;
+  double refused_rate = 0;  // the last that did not hold for a confirmation; 0: none, or one held
   bool interrupted = false;
   std::string stopped;       // why the search ended early, or empty
   std::string limited;       // why the generator could try no higher rate: `rate` is a lower bound
@@ -94,7 +95,8 @@ struct CapacityResult {
   bool shares_host = false;  // the generator took its CPU time from the server's machine
   double expected_rate = 0;
 
-  /// The guide: capacity for the expected load and 50 % more. None without an expected rate.
+  /// The guide: capacity for the expected load and 50 % more. None without an
+  /// expected rate, without a capacity, and for one that a confirmation refused.
   std::optional<bool> has_headroom() const;
 };
 inline constexpr double kHeadroomFactor = 1.5;  // guide

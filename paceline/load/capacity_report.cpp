@@ -21,7 +21,7 @@ std::string percent(double share) { return fmt::format("{:.0f} %", share * 100);
 std::string rate_text(double rate) { return fmt::format("{:.{}f}", rate, rate < 100 ? 1 : 0); }
 
 std::string headroom_text(const CapacityResult& result) {
-  if (result.expected_rate <= 0 || result.rate <= 0) return "";
+  if (!result.has_headroom()) return "";
   const double used = result.expected_rate / result.rate;
   const bool enough = *result.has_headroom();
   return fmt::format(
@@ -121,6 +121,10 @@ std::string capacity_summary(const CapacityOptions& options, const CapacityResul
                             : std::string(", not confirmed: it held for a trial, but not for ") +
                                   format_duration(options.confirm);
     out += "\n";
+    if (result.refused_rate > 0) {
+      out += fmt::format("  refused     {}/s did not hold for that long either\n",
+                         rate_text(result.refused_rate));
+    }
   } else {
     out += "  capacity    none: no rate kept the goals\n";
   }
@@ -151,6 +155,7 @@ std::string capacity_json(std::string_view url, const CapacityOptions& options,
   Json out = {{"url", url},
               {"capacity", result.rate},
               {"confirmed", result.confirmed},
+              {"refused_rate", result.refused_rate},
               {"failing_rate", result.failing_rate},
               {"binding_goal", result.binding},
               {"resource", result.resource},
@@ -162,7 +167,7 @@ std::string capacity_json(std::string_view url, const CapacityOptions& options,
               {"expected_rate", result.expected_rate},
               {"threads", options.load.threads},
               {"connections", options.load.connections}};
-  if (result.expected_rate > 0 && result.rate > 0) {
+  if (result.has_headroom()) {
     out["used"] = result.expected_rate / result.rate;
     out["headroom"] = 1 - result.expected_rate / result.rate;
     out["growth"] = result.rate / result.expected_rate;

@@ -2,25 +2,10 @@
 #include <fmt/format.h>
 
 #include "paceline/load/compat_ab.h"
+#include "paceline/load/report_text.h"
 
 namespace paceline {
 namespace {
-
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '&') {
-      out += "&amp;";
-    } else if (c == '<') {
-      out += "&lt;";
-    } else if (c == '>') {
-      out += "&gt;";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
 
 /// Rows with the attributes of the command line.
 class Table {
@@ -30,7 +15,7 @@ class Table {
 
   void add(std::string_view name, std::string_view value) {
     text_ += fmt::format("<tr {}><th colspan=2 {}>{}</th><td colspan=2 {}>{}</td></tr>\n",
-                         html_.row, html_.cell, name, html_.cell, escaped(value));
+                         html_.row, html_.cell, name, html_.cell, html_text(value));
   }
   void add(std::string_view name, std::uint64_t value) { add(name, fmt::to_string(value)); }
   /// Below the value of the row before.

@@ -17,22 +17,6 @@ constexpr double kBottom = 30;
 constexpr double kTop = 10;
 constexpr std::size_t kPointsMax = 600;  // more would be less than two pixels apart
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '<') {
-      out += "&lt;";
-    } else if (c == '&') {
-      out += "&amp;";
-    } else if (c == '"') {
-      out += "&quot;";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
 struct Point {
   double x;
   double y;
@@ -59,21 +43,21 @@ class Chart {
     out_ = fmt::format(
         "<figure><figcaption>{}</figcaption><svg viewBox=\"0 0 {} {}\" role=\"img\" "
         "aria-label=\"{}\">\n",
-        escaped(title), kWidth, kHeight, escaped(title));
+        html_text(title), kWidth, kHeight, html_text(title));
   }
   void x_label(double value, std::string_view text) {
     const double x = at_x(value);
     out_ += fmt::format(
         "<path class=\"grid\" d=\"M{0:.1f} {1}V{2}\"/>"
         "<text x=\"{0:.1f}\" y=\"{3}\" text-anchor=\"middle\">{4}</text>\n",
-        x, kTop, kHeight - kBottom, kHeight - 10, escaped(text));
+        x, kTop, kHeight - kBottom, kHeight - 10, html_text(text));
   }
   void y_label(double value, std::string_view text) {
     const double y = at_y(value);
     out_ += fmt::format(
         "<path class=\"grid\" d=\"M{0} {1:.1f}H{2}\"/>"
         "<text x=\"{3}\" y=\"{4:.1f}\" text-anchor=\"end\">{5}</text>\n",
-        kLeft, y, kWidth - 10, kLeft - 8, y + 4, escaped(text));
+        kLeft, y, kWidth - 10, kLeft - 8, y + 4, html_text(text));
   }
   void line(std::string_view kind, const std::vector<Point>& points) {
     std::string path;
@@ -88,7 +72,7 @@ class Chart {
     out_ += fmt::format(
         "<rect x=\"{:.1f}\" y=\"{}\" width=\"{:.2f}\" height=\"{}\"><title>{}</title></rect>\n",
         at_x(from), kTop, std::max(1.0, at_x(to) - at_x(from)), kHeight - kTop - kBottom,
-        escaped(text));
+        html_text(text));
   }
   std::string done() && { return std::move(out_) + "</svg></figure>\n"; }
 
@@ -248,8 +232,8 @@ std::string load_report_html(std::string_view url, const LoadOptions& options,
       "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width\">\n<title>Load test of {0}</title>\n"
       "<style>{1}</style>\n<h1>Load test of {0}</h1>\n<p>{2}</p>\n<pre>{3}</pre>\n",
-      escaped(url), kStyle, format_rfc3339(result.started),
-      escaped(load_report(url, options, result)));
+      html_text(url), kStyle, format_rfc3339(result.started),
+      html_text(load_report(url, options, result)));
   const std::vector<Stretch> all =
       stretches(result.tally, std::chrono::duration<double>(result.elapsed).count());
   if (all.empty()) return out + "<p>No second was counted.</p>\n";
